@@ -1,6 +1,7 @@
 //! Deterministic CBOR with limits (protocol, section 1): decode, encode again, compare.
 
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use zeroize::Zeroizing;
 
 /// Bytes that are not what the protocol allows. It says nothing about their content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,12 +11,52 @@ pub struct Malformed(pub &'static str);
 /// Encodes; the structures of this crate cannot fail to encode into memory.
 pub(crate) fn to_vec<T: Encode<()>>(value: &T) -> Vec<u8> {
     let mut out = Vec::new();
+    write(value, &mut out);
+    out
+}
+
+/// Encodes what may be secret: into one allocation of the right size, so that no copy stays behind, erased when dropped.
+pub(crate) fn to_secret_vec<T: Encode<()>>(value: &T) -> Zeroizing<Vec<u8>> {
+    let mut length = Length(0);
+    write(value, &mut length);
+    let mut out = Zeroizing::new(Vec::with_capacity(length.0));
+    write(value, &mut *out);
+    out
+}
+
+fn write<T: Encode<()>, W: encode::Write<Error = std::convert::Infallible>>(value: &T, to: W) {
     #[expect(
         clippy::expect_used,
-        reason = "writing to a Vec cannot fail, and no encoder here returns an error of its own"
+        reason = "writing to memory cannot fail, and no encoder here returns an error of its own"
     )]
-    minicbor::encode(value, &mut out).expect("encoding into memory");
-    out
+    minicbor::encode(value, to).expect("encoding into memory");
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl encode::Write for Length {
+    type Error = std::convert::Infallible;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Self::Error> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(())
+    }
+}
+
+/// Compares what is written with what is expected, so that nothing of it is copied; holds what is still to come.
+struct Expected<'b>(&'b [u8]);
+
+/// What was written is not what was expected.
+struct Different;
+
+impl encode::Write for Expected<'_> {
+    type Error = Different;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Self::Error> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(Different)?;
+        Ok(())
+    }
 }
 
 /// Decodes bytes that must be the deterministic encoding of `T` and nothing else, at most `max` of them.
@@ -29,7 +70,8 @@ pub(crate) fn from_slice<'b, T: Decode<'b, ()> + Encode<()>>(
     }
     let value: T = minicbor::decode(bytes).map_err(|_| Malformed(what))?;
     // Also refuses trailing bytes, unknown keys, and every other way to say the same thing.
-    if to_vec(&value) != bytes {
+    let mut expected = Expected(bytes);
+    if minicbor::encode(&value, &mut expected).is_err() || !expected.0.is_empty() {
         return Err(Malformed(what));
     }
     Ok(value)
@@ -100,6 +142,12 @@ impl<T, const MIN: usize, const MAX: usize> List<T, MIN, MAX> {
     }
 }
 
+impl<T, const MAX: usize> Default for List<T, 0, MAX> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
 impl<T, const MIN: usize, const MAX: usize> std::ops::Deref for List<T, MIN, MAX> {
     type Target = [T];
     fn deref(&self) -> &[T] {
@@ -132,6 +180,9 @@ impl<'b, C, T: Decode<'b, C>, const MIN: usize, const MAX: usize> Decode<'b, C> 
 pub struct Number<const MIN: u64, const MAX: u64>(u64);
 
 impl<const MIN: u64, const MAX: u64> Number<MIN, MAX> {
+    /// The least there is.
+    pub const LEAST: Self = Self(MIN);
+
     /// Takes a number that keeps the limits.
     ///
     /// # Errors
@@ -235,3 +286,42 @@ macro_rules! byte_id {
     };
 }
 pub(crate) use byte_id;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Numbers = List<Number<0, 300>, 0, 3>;
+
+    fn numbers(bytes: &[u8]) -> Result<Numbers, Malformed> {
+        from_slice("numbers", bytes, 6)
+    }
+
+    #[test]
+    fn what_decodes_is_exactly_what_would_be_encoded() {
+        for bytes in [&b"\x80"[..], b"\x81\x17", b"\x83\x18\x18\x00\x00", b"\x81\x19\x01\x2c"] {
+            assert_eq!(to_vec(&numbers(bytes).unwrap()), bytes);
+        }
+        for refused in [
+            &b""[..],
+            b"\x80\x00",                     // bytes after the end
+            b"\x82\x17",                     // ends early
+            b"\x81\x18\x17",                 // not the shortest
+            b"\x98\x01\x00",                 // a head that is not the shortest
+            b"\x9f\x00\xff",                 // indefinite
+            b"\x81\x19\x01\x2d",             // above the limit
+            b"\x84\x00\x00\x00\x00",         // too many
+            b"\x83\x18\x18\x18\x18\x18\x18", // longer than the caller allows
+        ] {
+            assert_eq!(numbers(refused), Err(Malformed("numbers")), "{refused:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_encoded_without_growing() {
+        let value = Bytes::<1_000>::new([7; 700]).unwrap();
+        let secret = to_secret_vec(&value);
+        assert_eq!(*secret, to_vec(&value));
+        assert_eq!(secret.capacity(), secret.len());
+    }
+}

@@ -43,16 +43,28 @@ pub(crate) fn kdf_salted(salt: &[u8; 32], secret: &[u8], label: &str, context: &
 }
 
 fn expand(salt: Option<&[u8]>, secret: &[u8], label: &str, context: &[&[u8]]) -> Secret32 {
-    let tag = tagged(label);
-    let mut info: Vec<&[u8]> = Vec::with_capacity(1 + context.len());
-    info.push(&tag);
-    info.extend_from_slice(context);
-    let mut out = Zeroizing::new([0; 32]);
-    #[expect(clippy::expect_used, reason = "HKDF-SHA256 yields up to 8,160 bytes; this asks for 32")]
-    Hkdf::<Sha256>::new(salt, secret)
-        .expand_multi_info(&info, out.as_mut_slice())
-        .expect("32 bytes are within HKDF's limit");
-    out
+    Kdf(Hkdf::new(salt, secret)).key(label, context)
+}
+
+/// HKDF-SHA256 with an empty salt after its first step, where one secret gives several keys.
+pub(crate) struct Kdf(Hkdf<Sha256>);
+
+impl Kdf {
+    pub(crate) fn new(secret: &[u8]) -> Self {
+        Self(Hkdf::new(None, secret))
+    }
+
+    /// `KDF(secret, label, context...)`.
+    pub(crate) fn key(&self, label: &str, context: &[&[u8]]) -> Secret32 {
+        let tag = tagged(label);
+        let mut info: Vec<&[u8]> = Vec::with_capacity(1 + context.len());
+        info.push(&tag);
+        info.extend_from_slice(context);
+        let mut out = Zeroizing::new([0; 32]);
+        #[expect(clippy::expect_used, reason = "HKDF-SHA256 yields up to 8,160 bytes; this asks for 32")]
+        self.0.expand_multi_info(&info, out.as_mut_slice()).expect("32 bytes are within HKDF's limit");
+        out
+    }
 }
 
 /// `MAC(key, parts...) = HMAC-SHA256(key, parts...)`.

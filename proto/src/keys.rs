@@ -5,12 +5,14 @@
 
 mod dh;
 mod sign;
+mod symmetric;
 mod xwing;
 
 pub use dh::{AuthPublicKey, RelayPublicKey, RelaySecretKey, SeatAuthKey, SourceAuthKey};
 pub(crate) use dh::{DhSecret, SharedSecret};
 pub use sign::{CourierKey, CourierPublicKey, RootKey, RootPublicKey, SeatPublicKey, SeatSigningKey};
 pub(crate) use sign::{Signer, Verifier};
+pub use symmetric::{ContactSecret, ParcelKey, ParcelSecret};
 pub use xwing::{PrekeyPublic, PrekeySecret, ReplyPublicKey, ReplySecret, XWingPublicKey};
 pub(crate) use xwing::{XWingSecret, open_slot, seal_slot, throw_away_key};
 
@@ -20,7 +22,7 @@ pub(crate) use xwing::{XWingSecret, open_slot, seal_slot, throw_away_key};
 pub struct BadKey(pub(crate) &'static str);
 
 /// Whether 32 bytes, without the bit in `sign_mask`, are a number below 2^255 - 19. Public data only.
-fn below_field_prime(bytes: &[u8; 32], sign_mask: u8) -> bool {
+pub(crate) fn below_field_prime(bytes: &[u8; 32], sign_mask: u8) -> bool {
     let [low, middle @ .., high] = bytes;
     let high = high & !sign_mask;
     !(high & 0x80 != 0 || (high == 0x7f && middle.iter().all(|b| *b == 0xff) && *low >= 0xed))

@@ -72,6 +72,13 @@ pub const SMALL_WIRE: usize = SMALL_FRAME + TAG;
 /// A large frame on the wire.
 pub const LARGE_WIRE: usize = LARGE_FRAME + TAG;
 
+/// Nonce of postage.
+pub const POSTAGE_NONCE: usize = 16;
+/// Equi-X solution of postage.
+pub const POSTAGE_SOLUTION: usize = 16;
+/// What the relay announces in the handshake.
+pub const ANNOUNCEMENT: usize = 320;
+
 /// A roster statement at most.
 pub const ROSTER_MAX: usize = 65_536;
 /// A seat key, prekey or request statement at most.
@@ -84,3 +91,9 @@ pub const DIRECTORY_MAX: usize = 1_048_576;
 pub const BATCH_MAX: usize = 65_536;
 /// An index of one day at most: a million letters and the frames of their batches.
 pub const INDEX_MAX: usize = 33_554_432;
+/// All statements, or all notes, that a relay tells couriers and seats at most.
+pub const STATEMENTS_MAX: usize = 8_388_608;
+/// A publication by an anonymous session at most: a roster, or 16 statements of seats, and their CBOR heads.
+pub const SEAT_PUBLICATION_MAX: usize = ROSTER_MAX + 64;
+/// A publication by a courier at most: a note and a directory, and their CBOR heads.
+pub const PUBLICATION_MAX: usize = DIRECTORY_MAX + NOTE_MAX + 64;

@@ -1,9 +1,9 @@
 //! Days and epochs: the only measures of time in the protocol (section 2). Nothing here reads a clock.
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, decode};
 
 /// Whole UTC days since 1970-01-01.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 #[cbor(transparent)]
 pub struct Day(#[n(0)] pub u32);
 
@@ -48,6 +48,13 @@ impl Day {
     }
 }
 
+impl<'b, C> Decode<'b, C> for Day {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        let day = Self(d.u32()?);
+        if day < Self::FIRST { Err(decode::Error::message("day before the first one")) } else { Ok(day) }
+    }
+}
+
 impl std::fmt::Display for Day {
     /// The date as `YYYY-MM-DD` in the proleptic Gregorian calendar.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -64,8 +71,31 @@ impl std::fmt::Display for Day {
     }
 }
 
+/// A text that is no date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a date of the form YYYY-MM-DD")]
+pub struct NotADate;
+
+impl std::str::FromStr for Day {
+    type Err = NotADate;
+
+    /// Reads what `Display` writes: `YYYY-MM-DD`, from 1970-01-05 on.
+    fn from_str(text: &str) -> Result<Self, NotADate> {
+        let mut parts = text.splitn(3, '-').map(str::parse::<u32>);
+        let (Some(Ok(year)), Some(Ok(month)), Some(Ok(day))) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(NotADate);
+        };
+        // The days before the year, then at most a year's worth of days to find the one that reads like the text.
+        let years = year.checked_sub(1970).filter(|years| *years < 10_000).ok_or(NotADate)?;
+        let before = Self(years * 365 + (years + 1) / 4);
+        let near = before.minus(200).0..=before.plus(400).0;
+        let written = format!("{year:04}-{month:02}-{day:02}");
+        near.map(Self).find(|day| *day >= Self::FIRST && day.to_string() == written).ok_or(NotADate)
+    }
+}
+
 /// A week that begins on Monday, UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 #[cbor(transparent)]
 pub struct Epoch(#[n(0)] pub u32);
 
@@ -92,9 +122,29 @@ impl Epoch {
     }
 }
 
+impl<'b, C> Decode<'b, C> for Epoch {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        let epoch = Self(d.u32()?);
+        if epoch == Self(0) || epoch > Self::LAST {
+            return Err(decode::Error::message("epoch outside its limits"));
+        }
+        Ok(epoch)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_and_epochs_outside_their_limits_are_refused() {
+        let day = |n: u32| minicbor::decode::<Day>(&minicbor::to_vec(n).unwrap()).ok();
+        assert_eq!((day(3), day(4), day(u32::MAX)), (None, Some(Day(4)), Some(Day(u32::MAX))));
+        let epoch = |n: u32| minicbor::decode::<Epoch>(&minicbor::to_vec(n).unwrap()).ok();
+        assert_eq!((epoch(0), epoch(1)), (None, Some(Epoch(1))));
+        assert_eq!((epoch(613_566_756), epoch(613_566_757)), (Some(Epoch::LAST), None));
+        assert_eq!(Epoch::LAST.last_day(), Day(u32::MAX));
+    }
 
     #[test]
     fn an_epoch_is_a_week_that_begins_on_monday() {
@@ -111,6 +161,19 @@ mod tests {
     fn dates_are_written_as_iso_8601() {
         for (day, date) in [(0, "1970-01-01"), (11_016, "2000-02-29"), (19_782, "2024-02-29"), (20_780, "2026-11-23")] {
             assert_eq!(Day(day).to_string(), date);
+            if day >= 4 {
+                assert_eq!(date.parse(), Ok(Day(day)));
+            }
+        }
+    }
+
+    #[test]
+    fn only_dates_that_exist_are_read() {
+        for text in ["", "2026", "2026-02-30", "2025-02-29", "1970-01-04", "99999-01-01", "2026-1-1-1", "x-y-z"] {
+            assert_eq!(text.parse::<Day>(), Err(NotADate), "{text}");
+        }
+        for day in (4..200_000).step_by(97).map(Day) {
+            assert_eq!(day.to_string().parse(), Ok(day));
         }
     }
 }

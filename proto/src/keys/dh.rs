@@ -33,6 +33,11 @@ pub(crate) type SharedSecret = Zeroizing<[u8; 32]>;
 pub(crate) trait DhSecret {
     fn secret(&self) -> &[u8; 32];
 
+    /// The public half.
+    fn public_key(&self) -> AuthPublicKey {
+        AuthPublicKey(public_of(self.secret()))
+    }
+
     /// `DH(self, public)`.
     ///
     /// # Errors
@@ -57,11 +62,17 @@ impl AuthPublicKey {
     pub(crate) fn check(&self) -> Result<(), BadKey> {
         if below_field_prime(&self.0, 0) { Ok(()) } else { Err(BadKey("X25519")) }
     }
+
+    /// Canonical and not of small order: for keys that are accepted before anyone exchanges anything with them.
+    pub(crate) fn check_contributory(&self) -> Result<(), BadKey> {
+        // Every clamped scalar is a multiple of the cofactor, so any one shows whether the point is of small order.
+        SeatAuthKey::from_bytes([0; 32]).dh(self).map(drop)
+    }
 }
 
 impl RelayPublicKey {
     pub(crate) fn check(&self) -> Result<(), BadKey> {
-        AuthPublicKey(self.0).check()
+        AuthPublicKey(self.0).check_contributory()
     }
 }
 

@@ -118,8 +118,7 @@ macro_rules! xwing_secret {
             }
 
             fn expand(seed: Secret32) -> Self {
-                #[expect(clippy::expect_used, reason = "any 32 bytes are an X-Wing seed")]
-                let key = KemSecret::from_bytes(seed.as_slice()).expect("32 bytes are a seed");
+                let key = expand(&seed);
                 Self { seed, key }
             }
         }
@@ -146,6 +145,11 @@ xwing_secret! {
 xwing_secret! {
     /// The private half of a source's reply key, derived from the passphrase.
     ReplySecret
+}
+
+#[expect(clippy::expect_used, reason = "any 32 bytes are an X-Wing seed")]
+fn expand(seed: &Secret32) -> KemSecret {
+    KemSecret::from_bytes(seed.as_slice()).expect("32 bytes are a seed")
 }
 
 /// A public key whose private half nobody has, for slots without a reader.

@@ -1,0 +1,7 @@
+//! The programs: what they share, and one module each.
+
+pub mod connect;
+pub mod office;
+pub mod outcome;
+pub mod secret;
+pub mod source;

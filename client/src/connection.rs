@@ -1,0 +1,85 @@
+//! The thin loop around a session: wire messages between a socket and a machine that does no I/O.
+
+use crate::transport::{DialError, Dialer, Socket};
+use cssr_proto::Address;
+use futures_util::{SinkExt as _, StreamExt as _};
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::{Bytes, Error as SocketError, Message};
+
+/// Why the connection to a relay ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// It could not be made.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// It broke.
+    #[error("the connection broke: {0}")]
+    Broken(#[source] Box<SocketError>),
+    /// The other side closed it.
+    #[error("the relay closed the connection")]
+    Closed,
+    /// Nothing came for too long.
+    #[error("nothing came from the relay for {0:?}")]
+    Silent(Duration),
+    /// What came is no frame.
+    #[error("the server there does not speak this protocol")]
+    NotAFrame,
+}
+
+impl From<SocketError> for ConnectionError {
+    fn from(error: SocketError) -> Self {
+        match error {
+            SocketError::ConnectionClosed | SocketError::AlreadyClosed => Self::Closed,
+            other => Self::Broken(Box::new(other)),
+        }
+    }
+}
+
+/// A WebSocket to a relay that carries whole wire messages.
+pub(crate) struct Wire {
+    socket: Socket,
+    silence: Duration,
+}
+
+impl Wire {
+    /// Dials a relay. `silence` is how long it may say nothing while an answer is due.
+    pub(crate) async fn open(dialer: &Dialer, address: &Address, silence: Duration) -> Result<Self, ConnectionError> {
+        Ok(Self { socket: dialer.connect(address).await?, silence })
+    }
+
+    /// Sends wire messages, one WebSocket message each.
+    pub(crate) async fn send(&mut self, messages: Vec<Vec<u8>>) -> Result<(), ConnectionError> {
+        let sending = async {
+            for message in messages {
+                self.socket.feed(Message::Binary(Bytes::from(message))).await?;
+            }
+            self.socket.flush().await
+        };
+        match tokio::time::timeout(self.silence, sending).await {
+            Ok(sent) => Ok(sent?),
+            Err(_) => Err(ConnectionError::Silent(self.silence)),
+        }
+    }
+
+    /// Waits for the next wire message.
+    pub(crate) async fn receive(&mut self) -> Result<Bytes, ConnectionError> {
+        loop {
+            let message = tokio::time::timeout(self.silence, self.socket.next())
+                .await
+                .map_err(|_| ConnectionError::Silent(self.silence))?
+                .ok_or(ConnectionError::Closed)??;
+            match message {
+                Message::Binary(bytes) => return Ok(bytes),
+                Message::Ping(_) | Message::Pong(_) => {}
+                Message::Close(_) => return Err(ConnectionError::Closed),
+                Message::Text(_) | Message::Frame(_) => return Err(ConnectionError::NotAFrame),
+            }
+        }
+    }
+
+    /// Says goodbye. That it fails changes nothing any more.
+    pub(crate) async fn close(mut self) {
+        let _ = tokio::time::timeout(self.silence, self.socket.close(None)).await;
+    }
+}

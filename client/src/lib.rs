@@ -1,0 +1,15 @@
+//! CSSR Relay clients. For most cases: a source makes a [`visit::Plan`] and calls [`source::visit`].
+
+pub mod cli;
+mod connection;
+pub mod display;
+pub mod files;
+pub mod link;
+pub mod office;
+pub mod mirror;
+pub mod seat;
+pub mod source;
+pub mod transport;
+pub mod visit;
+
+pub use connection::ConnectionError;

@@ -1,0 +1,8 @@
+//! What an adversary may try with statements.
+
+mod directory;
+mod encoding;
+mod note;
+mod pool;
+mod roster;
+mod signatures;

@@ -1,0 +1,133 @@
+//! What an operator decides, and the limits that keep one peer from hurting the others.
+
+mod file;
+mod value;
+
+pub use file::{ConfigError, ConfigFile};
+
+use cssr_proto::keys::RelaySecretKey;
+use cssr_proto::{Card, Day};
+use std::time::Duration;
+
+/// Everything that [`run`](crate::run) needs to know beside the store.
+#[derive(Debug)]
+pub struct Config {
+    /// The card of the office whose relay this is. Statements of other offices are refused.
+    pub card: Card,
+    /// The relay's static key, whose public half stands in the office's roster.
+    pub key: RelaySecretKey,
+    /// When what has arrived is listed.
+    pub sealing: Sealing,
+    /// The work that senders must do.
+    pub postage: Postage,
+    /// What one connection, and all of them together, may use.
+    pub limits: Limits,
+    /// The day that the operator vouches for, if the clock jumps further than [`Limits::day_jump`] while the relay
+    /// starts.
+    pub accept_day: Option<Day>,
+}
+
+impl Config {
+    /// The defaults for an office and a key.
+    #[must_use]
+    pub fn new(card: Card, key: RelaySecretKey) -> Self {
+        Self {
+            card,
+            key,
+            sealing: Sealing::default(),
+            postage: Postage::default(),
+            limits: Limits::default(),
+            accept_day: None,
+        }
+    }
+}
+
+/// When a batch is sealed (protocol, section 10).
+///
+/// A full batch (`min_letters`) is sealed once its oldest envelope is `min_age` old. A batch that does not fill is sealed
+/// when the current **period** ends: the day is cut into periods of `max_age` from midnight, UTC. So the moment of its
+/// sealing tells nothing about when in that period its envelopes came, and none waits longer than `max_age`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealing {
+    /// How old the oldest must be. Default: 60 s, so that the moment an id is listed does not tell who was connected
+    /// when it came.
+    pub min_age: Duration,
+    /// How many envelopes fill a batch. Default: 16, the crowd in which the order of arrival is lost.
+    pub min_letters: usize,
+    /// The length of a period, a whole number of which make a day. Default: 30 min, the longest that a letter may wait
+    /// at a relay that is hardly used.
+    pub max_age: Duration,
+}
+
+impl Default for Sealing {
+    fn default() -> Self {
+        Self { min_age: Duration::from_secs(60), min_letters: 16, max_age: Duration::from_secs(30 * 60) }
+    }
+}
+
+/// The Equi-X effort that is announced and asked for (protocol, section 12.4); 0 asks for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Postage {
+    /// For each letter. Default: 0, as every second that a source's telephone works is a second that it is out.
+    pub letters: u32,
+    /// For 64 chunks. Default: 0.
+    pub chunks: u32,
+}
+
+/// Limits and timeouts. The defaults are for one small machine and for peers on links of a few hundred bytes a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections open at once; who comes later is turned away before a byte is read. Default: 900, because a process
+    /// may open 1,024 files where nobody raised that, and the store needs some. Each takes about 30 KiB, and up to 16 KiB
+    /// more for each request of it that is being carried out.
+    pub connections: usize,
+    /// Requests of one connection that may be unanswered, as announced to it. Default: 64, a megabyte of chunks: enough
+    /// to fill a link of 1 MB/s over Tor, little enough to hold in memory.
+    pub requests_in_flight: u16,
+    /// Letters of all connections that are being made durable. Default: 1,024 (16 MiB).
+    pub letters_in_flight: usize,
+    /// Chunks of all connections that are being made durable, apart, so that they do not keep letters waiting. Default:
+    /// 1,024 (16 MiB), four times what the store takes in one go.
+    pub chunks_in_flight: usize,
+    /// Publications of all connections that are being received or verified. Default: 4, of a megabyte each; offices
+    /// publish a few times a day.
+    pub publications: usize,
+    /// How long the WebSocket upgrade and the session handshake may take. Default: 30 s, several round trips through Tor.
+    pub handshake_timeout: Duration,
+    /// How long a peer may send nothing at all, not even the answer to a ping. Default: 120 s: a large frame at 140 bytes
+    /// a second.
+    pub silence_timeout: Duration,
+    /// After how much silence a peer is asked whether it is still there. Default: 45 s, below the minute after which
+    /// telephone networks forget a connection.
+    pub ping_interval: Duration,
+    /// How long a session without courier rights may leave the relay without a request, all answers given. Default:
+    /// 300 s: a visit never pauses; what does is holding a place.
+    pub idle_timeout: Duration,
+    /// How long writing one frame may take. Default: 120 s, as for reading.
+    pub write_timeout: Duration,
+    /// How long ending in good order may take; connections that have not ended by then are cut. Default: 10 s, well below
+    /// the 90 s that systemd allows.
+    pub shutdown_timeout: Duration,
+    /// How many days the relay's day may go forward at once. A wall clock that jumps further is not believed, because a
+    /// day that has passed is destroyed for good. Default: 7.
+    pub day_jump: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 900,
+            requests_in_flight: 64,
+            letters_in_flight: 1_024,
+            chunks_in_flight: 1_024,
+            publications: 4,
+            handshake_timeout: Duration::from_secs(30),
+            silence_timeout: Duration::from_secs(120),
+            ping_interval: Duration::from_secs(45),
+            idle_timeout: Duration::from_secs(300),
+            write_timeout: Duration::from_secs(120),
+            shutdown_timeout: Duration::from_secs(10),
+            day_jump: 7,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! `relay.toml`.
+
+use super::value::{Keys, show_time};
+use super::{Limits, Postage, Sealing};
+use crate::store::Quotas;
+use cssr_proto::Card;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const NAME: &str = "relay.toml";
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What stands in `relay.toml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// `card`: the text of the office's card.
+    pub card: Card,
+    /// `listen`: where to take connections; port 0 for any free one.
+    pub listen: SocketAddr,
+    /// `key_file`, seen from the folder of the file.
+    pub key_file: PathBuf,
+    /// `data`: the folder of the store, seen from the folder of the file.
+    pub data: PathBuf,
+    /// `letters_max` and `chunks_max`.
+    pub quotas: Quotas,
+    /// `seal_...`.
+    pub sealing: Sealing,
+    /// `..._effort`.
+    pub postage: Postage,
+    /// Everything else.
+    pub limits: Limits,
+}
+
+/// What is wrong with `relay.toml`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("{path} cannot be read: {error}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It is not TOML.
+    #[error("{NAME} is not valid TOML: {0}")]
+    Syntax(String),
+    /// A key that must be there is not.
+    #[error("{NAME} does not say \"{key}\": it must be {allowed}")]
+    Missing {
+        /// Which.
+        key: &'static str,
+        /// What to write.
+        allowed: &'static str,
+    },
+    /// A key that does not exist.
+    #[error("{NAME} has a key \"{key}\" that does not exist; the keys are {known}")]
+    UnknownKey {
+        /// Which.
+        key: String,
+        /// Those that do exist.
+        known: String,
+    },
+    /// A value that is not allowed.
+    #[error("{NAME}: \"{key}\" is {found}; it must be {allowed}")]
+    Value {
+        /// Which key.
+        key: &'static str,
+        /// What stands there.
+        found: String,
+        /// What may stand there.
+        allowed: String,
+    },
+}
+
+impl ConfigFile {
+    /// Reads a file, or the `relay.toml` in a folder.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let path = if path.is_dir() { path.join(NAME) } else { path.to_owned() };
+        let text = std::fs::read_to_string(&path).map_err(|error| ConfigError::Read { path: path.clone(), error })?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// Reads the text of a file that stands in `folder`.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, ConfigError> {
+        const CARD: &str = "the text of the office's card, \"cssr:....@relay.example.org\"";
+        let mut keys = Keys::parse(text)?;
+        let card = keys.text("card", CARD)?;
+        let listen = keys.text("listen", "an address and a port, such as \"127.0.0.1:8085\" or \"[::]:8085\"")?;
+        let key_file: Option<PathBuf> = keys.text("key_file", "the path of a file")?;
+        let data: Option<PathBuf> = keys.text("data", "the path of a folder")?;
+        let quotas = Quotas {
+            letters: keys.number("letters_max", 1..=100_000_000, 100_000)?,
+            chunks: keys.number("chunks_max", 0..=100_000_000, 500_000)?,
+        };
+        let sealing = sealing(&mut keys)?;
+        let postage = Postage {
+            letters: keys.number("letter_effort", 0..=u32::MAX, Postage::default().letters)?,
+            chunks: keys.number("chunk_effort", 0..=u32::MAX, Postage::default().chunks)?,
+        };
+        let limits = limits(&mut keys)?;
+        keys.finish()?;
+        Ok(Self {
+            card: card.ok_or(ConfigError::Missing { key: "card", allowed: CARD })?,
+            listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8085))),
+            key_file: folder.join(key_file.unwrap_or_else(|| "relay.key".into())),
+            data: folder.join(data.unwrap_or_else(|| "data".into())),
+            quotas,
+            sealing,
+            postage,
+            limits,
+        })
+    }
+
+    /// A new `relay.toml` with every key, its default and what it is for. Only `card` must be filled in.
+    #[must_use]
+    pub fn template() -> String {
+        let (sealing, limits) = (Sealing::default(), Limits::default());
+        let time = show_time;
+        format!(
+            include_str!("relay.toml.in"),
+            seal_min_age = time(sealing.min_age),
+            seal_min_letters = sealing.min_letters,
+            seal_max_age = time(sealing.max_age),
+            connections = limits.connections,
+            requests_in_flight = limits.requests_in_flight,
+            letters_in_flight = limits.letters_in_flight,
+            chunks_in_flight = limits.chunks_in_flight,
+            publications = limits.publications,
+            handshake_timeout = time(limits.handshake_timeout),
+            silence_timeout = time(limits.silence_timeout),
+            ping_interval = time(limits.ping_interval),
+            idle_timeout = time(limits.idle_timeout),
+            write_timeout = time(limits.write_timeout),
+            shutdown_timeout = time(limits.shutdown_timeout),
+            day_jump = limits.day_jump,
+        )
+    }
+}
+
+fn sealing(keys: &mut Keys) -> Result<Sealing, ConfigError> {
+    let default = Sealing::default();
+    let max_age = keys.time("seal_max_age", SECOND..=DAY, default.max_age)?;
+    if !DAY.as_millis().is_multiple_of(max_age.as_millis()) {
+        let allowed = "a time of which a day is a whole multiple".into();
+        return Err(ConfigError::Value { key: "seal_max_age", found: format!("{:?}", show_time(max_age)), allowed });
+    }
+    Ok(Sealing {
+        max_age,
+        min_age: keys.time("seal_min_age", Duration::ZERO..=max_age, default.min_age.min(max_age))?,
+        min_letters: keys.number("seal_min_letters", 1..=65_536, default.min_letters)?,
+    })
+}
+
+fn limits(keys: &mut Keys) -> Result<Limits, ConfigError> {
+    let default = Limits::default();
+    let timeout = Duration::from_millis(10)..=DAY;
+    let silence_timeout = keys.time("silence_timeout", timeout.clone(), default.silence_timeout)?;
+    Ok(Limits {
+        connections: keys.number("connections", 1..=1_000_000, default.connections)?,
+        requests_in_flight: keys.number("requests_in_flight", 8..=1_024, default.requests_in_flight)?,
+        letters_in_flight: keys.number("letters_in_flight", 1..=1_000_000, default.letters_in_flight)?,
+        chunks_in_flight: keys.number("chunks_in_flight", 1..=1_000_000, default.chunks_in_flight)?,
+        publications: keys.number("publications", 1..=1_000, default.publications)?,
+        handshake_timeout: keys.time("handshake_timeout", timeout.clone(), default.handshake_timeout)?,
+        silence_timeout,
+        // A ping after the timeout asks nobody.
+        ping_interval: keys.time(
+            "ping_interval",
+            Duration::from_millis(1)..=silence_timeout,
+            default.ping_interval.min(silence_timeout / 2),
+        )?,
+        idle_timeout: keys.time("idle_timeout", timeout.clone(), default.idle_timeout)?,
+        write_timeout: keys.time("write_timeout", timeout.clone(), default.write_timeout)?,
+        shutdown_timeout: keys.time("shutdown_timeout", timeout, default.shutdown_timeout)?,
+        day_jump: keys.number("day_jump", 1..=3_650, default.day_jump)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CARD: &str = "card = \"cssr:QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQ5S-M6CL@relay.example.org\"\n";
+
+    fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
+        ConfigFile::parse(&format!("{CARD}{text}"), Path::new("/srv/relay"))
+    }
+
+    #[test]
+    fn a_card_is_all_that_must_be_said() {
+        let config = parse("").unwrap();
+        assert_eq!((config.sealing, config.postage, config.limits), Default::default());
+        assert_eq!(config.key_file, Path::new("/srv/relay/relay.key"));
+        let error = ConfigFile::parse("", Path::new("")).unwrap_err().to_string();
+        assert!(error.contains("\"card\"") && error.contains("cssr:"), "{error}");
+    }
+
+    #[test]
+    fn the_template_says_every_key_and_its_default() {
+        let template = ConfigFile::template();
+        let error = ConfigFile::parse(&template, Path::new("")).unwrap_err().to_string();
+        assert!(error.contains("\"card\""), "{error}");
+        let said: String = template
+            .lines()
+            .filter_map(|line| line.strip_prefix("#:"))
+            .fold(String::new(), |all, line| all + line + "\n");
+        assert_eq!(parse(&said).unwrap(), parse("").unwrap());
+        let ConfigError::UnknownKey { known, .. } = parse("nonsense = 1").unwrap_err() else { panic!("accepted") };
+        for key in known.split(", ").filter(|key| *key != "card") {
+            assert!(
+                said.lines().any(|line| line.starts_with(&format!("{key} = "))),
+                "{key} is missing in the template"
+            );
+        }
+    }
+
+    #[test]
+    fn a_relay_for_trying_out_seals_every_second() {
+        let config = parse("seal_min_age = \"1s\"\nseal_min_letters = 1").unwrap();
+        assert_eq!((config.sealing.min_age, config.sealing.min_letters), (SECOND, 1));
+    }
+
+    #[test]
+    fn an_error_names_the_key_the_value_and_what_is_allowed() {
+        for (text, words) in [
+            ("listen = \"here\"", &["\"listen\"", "\"here\"", "127.0.0.1:8085"][..]),
+            ("listen = 8085", &["\"listen\"", "8085"]),
+            ("seal_min_age = \"soon\"", &["\"seal_min_age\"", "\"soon\"", "60s", "30min"]),
+            ("seal_min_age = \"2h\"", &["\"seal_min_age\"", "to 30min"]),
+            ("seal_max_age = \"7h\"", &["\"seal_max_age\"", "7h", "whole multiple"]),
+            ("connections = -1", &["\"connections\"", "-1", "from 1 to 1000000"]),
+            ("requests_in_flight = 70000", &["\"requests_in_flight\"", "70000", "from 8 to 1024"]),
+            ("chunk_effort = 4294967296", &["\"chunk_effort\"", "to 4294967295"]),
+            ("silence_timeout = \"1s\"\nping_interval = \"2s\"", &["\"ping_interval\"", "to 1s"]),
+            ("conections = 5", &["\"conections\"", "does not exist", "connections"]),
+            ("[limits]\nconnections = 5", &["\"limits\"", "does not exist"]),
+            ("card = \"cssr:ABC\"", &["card"]),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            for word in words {
+                assert!(error.contains(word), "{text}: {error}");
+            }
+        }
+        let error = ConfigFile::parse("card = \"cssr:ABC\"", Path::new("")).unwrap_err().to_string();
+        assert!(error.contains("\"card\" is \"cssr:ABC\"") && error.contains("@relay.example.org"), "{error}");
+    }
+}

@@ -1,0 +1,202 @@
+//! One connection: WebSocket, handshake, session, requests and answers.
+
+mod answers;
+mod frames;
+mod mirror;
+mod post;
+mod requests;
+mod socket;
+mod timers;
+
+use crate::counts::End;
+use crate::shared::Shared;
+use crate::store::Store;
+use answers::Answers;
+use cssr_proto::frame::Frame;
+use cssr_proto::session::{self, Session, SessionError};
+use getrandom::SysRng;
+use rand_core::UnwrapErr;
+use requests::Requests;
+use socket::{Happened, Socket};
+use std::sync::Arc;
+use timers::{Due, Timers};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Bytes;
+
+/// How many times the announced number of requests may be unanswered before nothing more is read. Up to that a request
+/// too many gets the error that tells so.
+const UNREAD_FACTOR: usize = 2;
+
+/// What the loop waits for.
+enum Event {
+    Socket(Happened),
+    Answer(Frame),
+    Time,
+    Stop,
+}
+
+/// An established session on its socket.
+struct Connection<S, T> {
+    socket: Socket<T>,
+    session: Session,
+    requests: Requests<S>,
+    answers: Answers,
+    timers: Timers,
+    /// A ping is being written rather than a frame.
+    pinging: bool,
+    /// No more requests are read; the connection ends once what was asked for is answered.
+    ending: Option<End>,
+}
+
+/// Serves one connection to its end. `stopped` turns true when the relay is being stopped.
+pub(crate) async fn run<S: Store, T: AsyncRead + AsyncWrite + Unpin>(
+    shared: &Arc<Shared<S>>,
+    stream: T,
+    mut stopped: watch::Receiver<bool>,
+) -> End {
+    let greeting = tokio::time::timeout(shared.limits.handshake_timeout, greet(shared, stream, stopped.clone()));
+    let connection = tokio::select! {
+        greeted = greeting => greeted,
+        _ = stopped.wait_for(|stopped| *stopped) => return End::Stopped,
+    };
+    match connection {
+        Ok(Some(connection)) => connection.serve(stopped).await,
+        Ok(None) => End::Handshake,
+        Err(_) => End::Slow,
+    }
+}
+
+/// The WebSocket upgrade and the session's handshake (protocol, section 11).
+async fn greet<S: Store, T: AsyncRead + AsyncWrite + Unpin>(
+    shared: &Arc<Shared<S>>,
+    stream: T,
+    stopped: watch::Receiver<bool>,
+) -> Option<Connection<S, T>> {
+    let mut socket = Socket::accept(stream).await?;
+    let first = loop {
+        match socket.next(true).await {
+            Happened::Message(message) => break message,
+            Happened::Alive | Happened::Flushed => {}
+            Happened::Gone | Happened::Nonsense => return None,
+        }
+    };
+    let announcement = shared.announcement();
+    let (session, reply) = session::accept(&shared.key, &announcement, &first, &mut UnwrapErr(SysRng)).ok()?;
+    if !socket.send(reply.to_vec()) {
+        return None;
+    }
+    while !socket.is_flushed() {
+        if matches!(socket.next(false).await, Happened::Gone | Happened::Nonsense) {
+            return None;
+        }
+    }
+    let requests = Requests::new(Arc::clone(shared), *session.handshake_hash(), announcement, stopped);
+    let timers = Timers::new(&shared.limits, Instant::now());
+    Some(Connection { socket, session, requests, answers: Answers::default(), timers, pinging: false, ending: None })
+}
+
+impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
+    async fn serve(mut self, mut stopped: watch::Receiver<bool>) -> End {
+        loop {
+            let unanswered = self.answers.unanswered();
+            if let Some(end) = self.ending
+                && unanswered == 0
+                && self.socket.is_flushed()
+            {
+                self.socket.close().await;
+                return end;
+            }
+            let reading = self.ending.is_none() && unanswered < self.requests.in_flight() * UNREAD_FACTOR;
+            // Couriers wait for batches that may not come for hours.
+            let idle = unanswered == 0 && !self.requests.is_courier();
+            let event = tokio::select! {
+                happened = self.socket.next(reading) => Event::Socket(happened),
+                Some(frame) = self.answers.next(), if self.socket.is_flushed() => Event::Answer(frame),
+                () = tokio::time::sleep_until(self.timers.next(idle)) => Event::Time,
+                _ = stopped.wait_for(|stopped| *stopped), if self.ending.is_none() => Event::Stop,
+            };
+            let now = Instant::now();
+            let ended = match event {
+                Event::Socket(Happened::Message(message)) => {
+                    self.timers.heard(now);
+                    self.receive(&message, now)
+                }
+                Event::Socket(Happened::Alive) => {
+                    self.timers.heard(now);
+                    Ok(())
+                }
+                Event::Socket(Happened::Flushed) => {
+                    self.flushed(now);
+                    Ok(())
+                }
+                Event::Socket(Happened::Gone) => Err(End::Gone),
+                Event::Socket(Happened::Nonsense) => Err(End::Malformed),
+                Event::Answer(frame) => self.send(&frame, now),
+                Event::Time => self.look_at_time(idle, now),
+                Event::Stop => {
+                    self.ending = Some(End::Stopped);
+                    Ok(())
+                }
+            };
+            if let Err(end) = ended {
+                return end;
+            }
+        }
+    }
+
+    fn receive(&mut self, message: &Bytes, now: Instant) -> Result<(), End> {
+        match self.session.open(message) {
+            Ok(frame) => {
+                self.timers.requested(now);
+                let unanswered = self.answers.unanswered();
+                match self.requests.take(frame, unanswered) {
+                    Ok(Some(answer)) => self.answers.push(answer),
+                    Ok(None) => {}
+                    Err(error) => self.end_with(error),
+                }
+                Ok(())
+            }
+            Err(SessionError::Malformed { request }) => {
+                self.end_with(requests::malformed(request));
+                Ok(())
+            }
+            // Whatever comes may be anybody's: nothing is said any more.
+            Err(_) => Err(End::Malformed),
+        }
+    }
+
+    /// Ends the connection after the answers to what came before, and this last one.
+    fn end_with(&mut self, error: requests::Answering) {
+        self.answers.push(error);
+        self.ending = Some(End::Malformed);
+    }
+
+    fn send(&mut self, frame: &Frame, now: Instant) -> Result<(), End> {
+        let message = self.session.seal(frame).map_err(|_| End::Malformed)?;
+        self.timers.write_begun(now);
+        if self.socket.send(message) { Ok(()) } else { Err(End::Gone) }
+    }
+
+    fn flushed(&mut self, now: Instant) {
+        if std::mem::take(&mut self.pinging) {
+            self.timers.ping_flushed();
+        } else {
+            self.timers.flushed(now);
+        }
+    }
+
+    fn look_at_time(&mut self, idle: bool, now: Instant) -> Result<(), End> {
+        match self.timers.due(idle, now) {
+            None => Ok(()),
+            Some(Due::End) => Err(End::Slow),
+            Some(Due::Ping) => {
+                self.timers.pinged();
+                self.timers.write_begun(now);
+                self.pinging = true;
+                if self.socket.ping() { Ok(()) } else { Err(End::Gone) }
+            }
+        }
+    }
+}

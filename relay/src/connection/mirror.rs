@@ -1,0 +1,153 @@
+//! `drain` and `watch` (protocol, section 14).
+
+use super::answers::Frames;
+use super::frames::To;
+use super::requests::failed;
+use crate::shared::Shared;
+use crate::store::{Kind, Store};
+use cssr_proto::frame::Frame;
+use cssr_proto::index::Batch;
+use cssr_proto::request::NextBatches;
+use cssr_proto::wire_error::{ErrorCode, WireError};
+use cssr_proto::{CourierNumber, Envelope, EnvelopeId};
+use futures_util::{StreamExt as _, stream};
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// Envelopes that are read at once: a few, so that the store reads them together and a slow courier costs little.
+const SLICE: usize = 8;
+/// Frames that wait for the connection beside those.
+const AHEAD: usize = 2;
+
+/// Whether a courier still counts: rosters and days change while it watches.
+pub(super) fn check_courier<S: Store>(shared: &Shared<S>, courier: CourierNumber) -> Result<(), ErrorCode> {
+    let view = shared.office.view();
+    let roster = view.roster.as_ref().ok_or(ErrorCode::RefusedCourier)?;
+    roster.courier_on(courier, shared.today.get()).map(drop).map_err(|_| ErrorCode::RefusedCourier)
+}
+
+/// Everything from some batches on, and with `watch` what comes later, until the relay is stopped. Nothing is read before the
+/// connection asks for the first frame, and then never more than a little ahead of it.
+pub(super) fn frames<S: Store>(
+    shared: Arc<Shared<S>>,
+    to: To,
+    courier: CourierNumber,
+    from: NextBatches,
+    watch: bool,
+    stopped: watch::Receiver<bool>,
+) -> Frames {
+    let begin = async move {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        // Ends when the receiver is dropped with the connection.
+        tokio::spawn(async move {
+            let mirror = Mirror { shared, to, courier, sender, stopped };
+            // An error means that nobody waits for more.
+            let _ = mirror.run(from, watch).await;
+        });
+        Ok(stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver))).boxed())
+    };
+    to.later(begin)
+}
+
+struct Mirror<S> {
+    shared: Arc<Shared<S>>,
+    to: To,
+    courier: CourierNumber,
+    sender: mpsc::Sender<Frame>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// The connection is gone, or the relay is being stopped.
+struct Over;
+
+impl<S: Store> Mirror<S> {
+    async fn run(self, from: NextBatches, watch: bool) -> Result<(), Over> {
+        let NextBatches { mut letters, mut chunks } = from;
+        let mut stopped = self.stopped.clone();
+        loop {
+            // What seals from here on wakes the watch below.
+            let mut sealed = self.shared.sealed.subscribe();
+            for (kind, next) in [(Kind::Letter, &mut letters), (Kind::Chunk, &mut chunks)] {
+                if let Err(code) = self.send_all(kind, next).await? {
+                    return self.send(self.to.answer().error(WireError::new(code))).await;
+                }
+            }
+            self.send(self.to.answer().caught_up(NextBatches { letters, chunks })).await?;
+            if !watch {
+                return Ok(());
+            }
+            tokio::select! {
+                // The sender lives as long as the relay.
+                _ = sealed.changed() => {}
+                _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+                () = self.sender.closed() => return Err(Over),
+            }
+        }
+    }
+
+    /// Every batch from `next` on; leaves `next` after the last one there is.
+    async fn send_all(&self, kind: Kind, next: &mut u64) -> Result<Result<(), ErrorCode>, Over> {
+        loop {
+            if let Err(code) = check_courier(&self.shared, self.courier) {
+                return Ok(Err(code));
+            }
+            let batches = match self.shared.store.batches_from(kind, *next, 1).await {
+                Ok(batches) => batches,
+                Err(error) => return Ok(Err(failed(error))),
+            };
+            let Some(batch) = batches.first() else { break };
+            if *self.stopped.borrow() {
+                return Err(Over);
+            }
+            self.send_batch(kind, batch).await?;
+            *next = batch.number().saturating_add(1);
+        }
+        match self.shared.store.head(kind).await {
+            // A courier that asks for more than there ever was sees that the relay has lost something.
+            Ok(head) => *next = head.number().saturating_add(1).min((*next).max(1)),
+            Err(error) => return Ok(Err(failed(error))),
+        }
+        Ok(Ok(()))
+    }
+
+    async fn send_batch(&self, kind: Kind, batch: &Batch) -> Result<(), Over> {
+        let bytes = batch.to_bytes();
+        // A batch is 65 frames at most, so the error does not occur.
+        for frame in self.to.answer().batch(kind, &bytes).map_err(|_| Over)? {
+            self.send(frame).await?;
+        }
+        // A batch holds 65,536 ids at most.
+        let count = u32::try_from(batch.ids().len()).unwrap_or_default();
+        let mut place = 0;
+        for ids in batch.ids().chunks(SLICE) {
+            for (id, envelope) in ids.iter().zip(self.read(kind, batch, ids).await) {
+                let held = envelope.as_ref().map(|envelope| (id, envelope.as_bytes()));
+                self.send(self.to.answer().batched(place, count, kind, held).map_err(|_| Over)?).await?;
+                place += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The envelopes of these ids. One that cannot be read is as if it had been burned: an error cannot stand inside a
+    /// message, and must not keep the others from being mirrored.
+    async fn read(&self, kind: Kind, batch: &Batch, ids: &[EnvelopeId]) -> Vec<Option<Envelope>> {
+        let get = async |ids: &[EnvelopeId]| self.shared.store.get(kind, Some(batch.day()), ids).await;
+        if let Ok(envelopes) = get(ids).await {
+            return envelopes;
+        }
+        let mut envelopes = Vec::new();
+        for id in ids {
+            let one = get(std::slice::from_ref(id)).await;
+            if let Err(error) = &one {
+                tracing::error!(%error, "an envelope is mirrored as absent");
+            }
+            envelopes.push(one.ok().and_then(|one| one.into_iter().next().flatten()));
+        }
+        envelopes
+    }
+
+    async fn send(&self, frame: Frame) -> Result<(), Over> {
+        self.sender.send(frame).await.map_err(|_| Over)
+    }
+}

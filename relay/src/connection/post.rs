@@ -1,0 +1,117 @@
+//! Posting: postage, a place among the writes, the store.
+
+use super::answers::Frames;
+use super::frames::To;
+use super::requests::{Answering, failed, ready};
+use crate::shared::Shared;
+use crate::store::{Kind, Put, PutOutcome, Store, StoreError};
+use cssr_proto::Envelope;
+use cssr_proto::parcel::BurnHash;
+use cssr_proto::postage::{Challenge, Postage};
+use cssr_proto::request::Post;
+use cssr_proto::session::{Announcement, HandshakeHash};
+use cssr_proto::wire_error::ErrorCode;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared as SharedFuture};
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// Whether something has been paid for, as soon as it is known.
+type Paid = SharedFuture<BoxFuture<'static, bool>>;
+
+/// The posts of one session.
+pub(super) struct Poster<S> {
+    shared: Arc<Shared<S>>,
+    session: HandshakeHash,
+    announcement: Announcement,
+    /// Chunks that the session has posted, whatever the answer was.
+    chunks: u64,
+    /// Whether the last chunk that carried postage has paid, for itself and those that follow it.
+    paid: Paid,
+}
+
+impl<S: Store> Poster<S> {
+    pub(super) fn new(shared: Arc<Shared<S>>, session: HandshakeHash, announcement: Announcement) -> Self {
+        Self { shared, session, announcement, chunks: 0, paid: known(false) }
+    }
+
+    /// Begins to store a post. The future must be awaited for anything to happen.
+    pub(super) fn post(&mut self, to: To, post: Post) -> Answering {
+        let paid = self.postage(&post);
+        let kind = post.kind();
+        let Ok(place) = Arc::clone(self.shared.in_flight(kind)).try_acquire_owned() else {
+            return ready(to.error(ErrorCode::Busy));
+        };
+        store(Arc::clone(&self.shared), to, post, paid, place).boxed()
+    }
+
+    /// Counts a post that is refused for another reason. Its postage, if it carries any, still pays for others.
+    pub(super) fn skip(&mut self, post: &Post) {
+        self.postage(post);
+    }
+
+    fn postage(&mut self, post: &Post) -> Paid {
+        match post.kind() {
+            Kind::Letter => {
+                let challenge = Challenge::letter(&self.session, post.id());
+                verify(challenge, self.announcement.letter_effort, *post.postage())
+            }
+            Kind::Chunk => {
+                let challenge = Challenge::chunk(&self.session, self.chunks);
+                self.chunks += 1;
+                match challenge {
+                    Some(challenge) => {
+                        self.paid = verify(challenge, self.announcement.chunk_effort, *post.postage());
+                    }
+                    None if *post.postage() != Postage::FREE => return known(false),
+                    None => {}
+                }
+                self.paid.clone()
+            }
+        }
+    }
+}
+
+async fn store<S: Store>(
+    shared: Arc<Shared<S>>,
+    to: To,
+    post: Post,
+    paid: Paid,
+    _place: OwnedSemaphorePermit,
+) -> Frames {
+    if !paid.await {
+        return to.error(ErrorCode::Postage);
+    }
+    match put(&shared, &post).await {
+        Ok(PutOutcome::Stored | PutOutcome::Already) => to.done(),
+        Ok(PutOutcome::Conflict) => to.error(ErrorCode::Conflict),
+        Ok(PutOutcome::Full) => to.error(ErrorCode::Full),
+        Err(error) => to.error(failed(error)),
+    }
+}
+
+async fn put<S: Store>(shared: &Shared<S>, post: &Post) -> Result<PutOutcome, StoreError> {
+    let kind = post.kind();
+    // Before it is stored: then nothing that waits is older than what is noted.
+    shared.arrivals.note(kind, shared.sealing.moment(&*shared.clock));
+    // A post always carries a whole envelope.
+    let envelope = Envelope::from_slice(post.envelope()).map_err(|_| StoreError::Misuse("an envelope's size"))?;
+    let burn = post.burn_hash().copied().map(BurnHash);
+    shared.store.put(Put { day: shared.today.get(), kind, id: *post.id(), burn, envelope }).await
+}
+
+/// Verifying takes as long as three small requests, so it is done beside the threads that serve connections.
+fn verify(challenge: Challenge, announced: u32, postage: Postage) -> Paid {
+    if announced == 0 && postage == Postage::FREE {
+        return known(true);
+    }
+    let verified = async move {
+        let verified = tokio::task::spawn_blocking(move || challenge.verify(announced, &postage).is_ok()).await;
+        verified.unwrap_or(false)
+    };
+    verified.boxed().shared()
+}
+
+fn known(paid: bool) -> Paid {
+    std::future::ready(paid).boxed().shared()
+}

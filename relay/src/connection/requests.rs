@@ -1,0 +1,241 @@
+//! What is done for each request of a session (protocol, section 12.2).
+
+use super::answers::Frames;
+use super::frames::{To, error, one};
+use super::mirror;
+use super::post::Poster;
+use crate::shared::Shared;
+use crate::store::{BurnOutcome, Kind, Store, StoreError};
+use cssr_proto::frame::Frame;
+use cssr_proto::index::Group;
+use cssr_proto::parcel::BurnKey;
+use cssr_proto::publication::Publication;
+use cssr_proto::request::{Request, RequestKind, RequestReader};
+use cssr_proto::session::{Announcement, HandshakeHash};
+use cssr_proto::sizes::{PUBLICATION_MAX, SEAT_PUBLICATION_MAX};
+use cssr_proto::wire_error::ErrorCode;
+use cssr_proto::{CourierNumber, CourierProof, EnvelopeId, Hash};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// An answer that is being made.
+pub(super) type Answering = BoxFuture<'static, Frames>;
+
+/// The requests of one session.
+pub(super) struct Requests<S> {
+    shared: Arc<Shared<S>>,
+    reader: RequestReader,
+    role: Role,
+    session: HandshakeHash,
+    announcement: Announcement,
+    poster: Poster<S>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// Whose session it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// Nothing was asked yet: it may become a courier's.
+    Fresh,
+    Anonymous,
+    Courier(CourierNumber),
+}
+
+/// The last answer of a connection that broke the protocol.
+pub(super) fn malformed(request: u16) -> Answering {
+    ready(error(request, ErrorCode::Malformed))
+}
+
+impl<S: Store> Requests<S> {
+    pub(super) fn new(
+        shared: Arc<Shared<S>>,
+        session: HandshakeHash,
+        announcement: Announcement,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        let poster = Poster::new(Arc::clone(&shared), session, announcement);
+        let reader = RequestReader::new(SEAT_PUBLICATION_MAX);
+        Self { shared, reader, role: Role::Fresh, session, announcement, poster, stopped }
+    }
+
+    /// How many requests may be unanswered.
+    pub(super) fn in_flight(&self) -> usize {
+        usize::from(self.announcement.in_flight)
+    }
+
+    pub(super) const fn is_courier(&self) -> bool {
+        matches!(self.role, Role::Courier(_))
+    }
+
+    /// Takes the next frame, with so many requests unanswered; gives the answer if it completes a request.
+    ///
+    /// # Errors
+    /// The answer after which the connection is closed.
+    pub(super) fn take(&mut self, frame: Frame, unanswered: usize) -> Result<Option<Answering>, Answering> {
+        match self.reader.push(frame) {
+            Ok(None) => Ok(None),
+            Ok(Some((number, request))) => {
+                let to = To::new(request.kind(), number);
+                let answer = if unanswered >= self.in_flight() {
+                    // A client counts its chunks as it posts them.
+                    if let Request::Post(post) = &request {
+                        self.poster.skip(post);
+                    }
+                    Err(ErrorCode::TooManyRequests)
+                } else {
+                    self.answer(to, request)
+                };
+                Ok(Some(answer.unwrap_or_else(|code| ready(to.error(code)))))
+            }
+            Err(refused) if refused.error.code == ErrorCode::Malformed => Err(malformed(refused.request)),
+            Err(refused) => Ok(Some(ready(error(refused.request, refused.error.code)))),
+        }
+    }
+
+    fn answer(&mut self, to: To, request: Request) -> Result<Answering, ErrorCode> {
+        if let Request::Courier { courier, signature } = request {
+            return self.become_courier(to, CourierProof { courier, signature });
+        }
+        if self.role == Role::Fresh {
+            self.role = Role::Anonymous;
+        }
+        self.check_role(&request)?;
+        self.check_ready(request.kind())?;
+        let shared = Arc::clone(&self.shared);
+        let view = shared.office.view();
+        let answer = match request {
+            Request::Directory => to.bytes(Arc::clone(&view.served.as_ref().ok_or(ErrorCode::NotReady)?.directory)),
+            Request::Note => to.bytes(Arc::clone(&view.served.as_ref().ok_or(ErrorCode::NotReady)?.note)),
+            Request::Statements => to.bytes(Arc::clone(&view.statements)),
+            Request::Notes => to.bytes(Arc::clone(&view.notes)),
+            Request::Index(day) => to.later(async move {
+                let index = shared.index.get(&*shared.store, day).await.map_err(failed)?;
+                Ok(to.bytes(index))
+            }),
+            Request::Group(group) => to.later(group_of(shared, to, group)),
+            Request::Have(ids) => to.later(async move {
+                let have = shared.store.have(&ids).await.map_err(failed)?;
+                to.answer().have(&have).map(one).map_err(|_| ErrorCode::StorageFailed)
+            }),
+            Request::Fetch(id) => to.later(fetch(shared, to, id)),
+            Request::DirectoryByHash(hash) => to.later(directory_by_hash(shared, to, hash)),
+            Request::Post(post) => return Ok(self.poster.post(to, post)),
+            Request::Burn { id, key } => return Ok(burn(shared, to, id, BurnKey::from_bytes(key)).boxed()),
+            Request::Publish(publication) => return Ok(publish(shared, to, publication).boxed()),
+            Request::Drain(from) => mirror::frames(shared, to, self.courier()?, from, false, self.stopped.clone()),
+            Request::Watch(from) => mirror::frames(shared, to, self.courier()?, from, true, self.stopped.clone()),
+            _ => return Err(ErrorCode::UnknownRequest),
+        };
+        Ok(ready(answer))
+    }
+
+    fn become_courier(&mut self, to: To, proof: CourierProof) -> Result<Answering, ErrorCode> {
+        if self.role != Role::Fresh {
+            return Err(ErrorCode::WrongSession);
+        }
+        // A session that fails here cannot try again: a signature is right or wrong.
+        self.role = Role::Anonymous;
+        let view = self.shared.office.view();
+        let roster = view.roster.as_ref().ok_or(ErrorCode::RefusedCourier)?;
+        proof.verify(roster, self.session.as_bytes(), self.announcement.day).map_err(|_| ErrorCode::RefusedCourier)?;
+        self.role = Role::Courier(proof.courier);
+        self.reader.limit_publications(PUBLICATION_MAX);
+        Ok(ready(to.done()))
+    }
+
+    fn courier(&self) -> Result<CourierNumber, ErrorCode> {
+        match self.role {
+            Role::Courier(courier) => Ok(courier),
+            Role::Fresh | Role::Anonymous => Err(ErrorCode::WrongSession),
+        }
+    }
+
+    /// What section 14 allows to couriers and to others.
+    fn check_role(&self, request: &Request) -> Result<(), ErrorCode> {
+        let (courier, anyone) = match request {
+            Request::Directory | Request::Note | Request::Statements | Request::Notes | Request::DirectoryByHash(_) => {
+                (true, true)
+            }
+            Request::Drain(_) | Request::Watch(_) | Request::Publish(Publication::Note(..)) => (true, false),
+            _ => (false, true),
+        };
+        match self.role {
+            Role::Courier(number) if courier => mirror::check_courier(&self.shared, number),
+            Role::Fresh | Role::Anonymous if anyone => Ok(()),
+            _ => Err(ErrorCode::WrongSession),
+        }
+    }
+
+    /// Before the first valid note there is nothing that a source could do.
+    fn check_ready(&self, kind: RequestKind) -> Result<(), ErrorCode> {
+        let needs_note = matches!(
+            kind,
+            RequestKind::Directory
+                | RequestKind::Note
+                | RequestKind::Index
+                | RequestKind::Group
+                | RequestKind::Post
+                | RequestKind::Have
+                | RequestKind::Fetch
+                | RequestKind::Burn
+        );
+        if needs_note && self.shared.office.view().served.is_none() { Err(ErrorCode::NotReady) } else { Ok(()) }
+    }
+}
+
+pub(super) fn ready(frames: Frames) -> Answering {
+    std::future::ready(frames).boxed()
+}
+
+/// The store tells the log what failed; the peer learns that something did.
+pub(super) fn failed(_: StoreError) -> ErrorCode {
+    ErrorCode::StorageFailed
+}
+
+async fn group_of<S: Store>(shared: Arc<Shared<S>>, to: To, group: Group) -> Result<Frames, ErrorCode> {
+    let view = shared.office.view();
+    let size = view.served.as_ref().ok_or(ErrorCode::NotReady)?.policy.group;
+    let first = u64::from(group.number).saturating_mul(size.get());
+    // A group has 16 letters at most.
+    let count = usize::try_from(size.get()).unwrap_or_default();
+    let letters = shared.store.letters(group.day, first, count).await.map_err(failed)?;
+    let frames = (0..).zip(letters).map_while(move |(place, letter)| {
+        let letter = letter.as_ref().map(|(id, envelope)| (id, envelope.as_bytes()));
+        to.answer().letter(place, size, letter).ok()
+    });
+    Ok(stream::iter(frames).boxed())
+}
+
+async fn fetch<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId) -> Result<Frames, ErrorCode> {
+    let chunks = shared.store.get(Kind::Chunk, None, &[id]).await.map_err(failed)?;
+    let chunk = chunks.into_iter().next().flatten();
+    to.answer()
+        .chunk(chunk.as_ref().map(|chunk| (&id, chunk.as_bytes())))
+        .map(one)
+        .map_err(|_| ErrorCode::StorageFailed)
+}
+
+async fn directory_by_hash<S: Store>(shared: Arc<Shared<S>>, to: To, hash: Hash) -> Result<Frames, ErrorCode> {
+    let directory = shared.office.directory(hash).await.map_err(failed)?;
+    Ok(to.bytes(directory.unwrap_or_default().into()))
+}
+
+async fn burn<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId, key: BurnKey) -> Frames {
+    match shared.store.burn(id, key).await {
+        // What was never there, or has expired, is gone as was asked for.
+        Ok(BurnOutcome::Burned | BurnOutcome::Absent) => to.done(),
+        Ok(BurnOutcome::Refused) => to.error(ErrorCode::RefusedBurn),
+        Err(error) => to.error(failed(error)),
+    }
+}
+
+async fn publish<S: Store>(shared: Arc<Shared<S>>, to: To, publication: Publication) -> Frames {
+    let Ok(_place) = shared.publications.try_acquire() else { return to.error(ErrorCode::Busy) };
+    match shared.office.publish(publication, shared.today.get()).await {
+        Ok(()) => to.done(),
+        Err(crate::office::Refused::Statement) => to.error(ErrorCode::RefusedStatement),
+        Err(crate::office::Refused::Store(error)) => to.error(failed(error)),
+    }
+}

@@ -1,0 +1,29 @@
+//! The relay: it stores sealed envelopes durably until a day, lists the ids of letters in batches, and learns nothing
+//! about what it carries.
+//!
+//! For most cases use [`run`] with a [`Config`], or the program `cssr-relay`. [`store`] is where envelopes lie.
+//!
+//! Nothing about a peer is kept or logged: no address, no id, no moment. The log says what the office published, when
+//! days turn, and how many connections ended in which way during a day.
+
+mod clock;
+mod config;
+mod connection;
+mod counts;
+mod index;
+mod key_file;
+mod office;
+mod sealer;
+mod sealing;
+mod server;
+mod shared;
+pub mod store;
+mod today;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use config::{Config, ConfigError, ConfigFile, Limits, Postage, Sealing};
+pub use key_file::{KeyFileError, read_key_file, write_key_file};
+pub use office::OfficeError;
+pub use server::{Handle, Relay, RunError, run};
+pub use shared::StartError;
+pub use today::ClockJump;

@@ -1,0 +1,271 @@
+//! What the office has said: takes publications, keeps them in the store, serves the newest (protocol, section 14).
+
+mod notes;
+mod shelves;
+
+use crate::store::{Lives, Store, StoreError};
+use cssr_proto::keys::RelayPublicKey;
+use cssr_proto::publication::{Notes, Publication, SeatStatementBytes, Statements};
+use cssr_proto::{
+    Accepted, Bytes, CheckedNote, Day, Directory, Fingerprint, Hash, List, Note, Policy, Pool, Roster, SeatStatement,
+    Signed, Unverified, UnverifiedDirectory,
+};
+use notes::{NoteBook, Offer};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// How much longer than letters notes are kept: so long does a seat that was away need them to tell a directory that
+/// was superseded from one that never was (protocol, sections 6.3 and 12.2).
+const NOTE_DAYS: u32 = 60;
+/// The longest life a roster may give: what holds before the first one.
+const LIFE_MAX: u32 = 60;
+
+/// The statements of one office.
+pub(crate) struct Office<S> {
+    store: Arc<S>,
+    card: Fingerprint,
+    relay: RelayPublicKey,
+    /// One publication at a time.
+    book: tokio::sync::Mutex<Book>,
+    view: RwLock<Arc<View>>,
+}
+
+/// What is held.
+#[derive(Clone)]
+struct Book {
+    pool: Pool,
+    notes: NoteBook,
+    served: Option<Arc<Served>>,
+}
+
+/// What a publication makes of the book.
+struct Change {
+    new: Book,
+    /// To be kept first.
+    directory: Option<Directory>,
+}
+
+/// What requests are answered from.
+pub(crate) struct View {
+    /// The newest roster, which decides who is a courier.
+    pub(crate) roster: Option<Signed<Roster>>,
+    /// `None` until the first valid note.
+    pub(crate) served: Option<Arc<Served>>,
+    /// CDDL `statements`.
+    pub(crate) statements: Arc<[u8]>,
+    /// CDDL `notes`.
+    pub(crate) notes: Arc<[u8]>,
+}
+
+/// The newest valid note and what it names.
+pub(crate) struct Served {
+    pub(crate) note: Arc<[u8]>,
+    pub(crate) directory: Arc<[u8]>,
+    pub(crate) policy: Policy,
+}
+
+/// Why a publication is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    /// It does not verify, or is older than what is held.
+    #[error("the publication does not verify, or is outdated")]
+    Statement,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a relay cannot begin with the statements in its store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OfficeError {
+    /// The roster in the store does not belong to the configured card.
+    #[error(
+        "the store holds the roster of another office than the card's; use the card of that office, or an empty data folder"
+    )]
+    OtherOffice,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl<S: Store> Office<S> {
+    /// Takes up what the store holds.
+    pub(crate) async fn load(store: Arc<S>, card: Fingerprint, relay: RelayPublicKey) -> Result<Self, OfficeError> {
+        let book = shelves::load(&*store, card).await?;
+        let view = RwLock::new(Arc::new(View::of(&book)));
+        let office = Self { store, card, relay, book: tokio::sync::Mutex::new(book), view };
+        office.warn_of_foreign_key();
+        Ok(office)
+    }
+
+    /// What requests are answered from, as of now.
+    pub(crate) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How long envelopes live, by the roster that is served; for as long as any roster may say if there is none.
+    pub(crate) fn lives(&self) -> Lives {
+        self.view().served.as_ref().map_or(Lives { letters: LIFE_MAX, chunks: LIFE_MAX }, |served| Lives {
+            letters: served.policy.letter_days(),
+            chunks: served.policy.chunk_days(),
+        })
+    }
+
+    /// A directory that a note names which is still kept.
+    pub(crate) async fn directory(&self, hash: Hash) -> Result<Option<Vec<u8>>, StoreError> {
+        shelves::directory(&*self.store, hash).await
+    }
+
+    /// Takes a publication whole, or refuses it whole. It is on disk before this returns.
+    pub(crate) async fn publish(&self, publication: Publication, today: Day) -> Result<(), Refused> {
+        let mut book = self.book.lock().await;
+        let (card, held) = (self.card, book.clone());
+        let change = match publication {
+            Publication::Roster(roster) => blocking(move || with_roster(held, roster.as_slice(), today)).await?,
+            Publication::SeatStatements(list) => blocking(move || with_seat_statements(held, &list, today)).await?,
+            Publication::Note(note, directory) => {
+                let note = Unverified::<Note>::from_bytes(note.as_slice()).map_err(|_| Refused::Statement)?;
+                let directory = match directory {
+                    Some(directory) => directory.as_slice().to_vec(),
+                    None => self.directory(note.names_directory()).await?.ok_or(Refused::Statement)?,
+                };
+                blocking(move || with_note(held, card, note, &directory, today)).await?
+            }
+            _ => return Err(Refused::Statement),
+        }?;
+        // A publication that is known already changes nothing, and is not refused.
+        if let Some(Change { new, directory }) = change {
+            if let Some(directory) = directory {
+                shelves::save_directory(&*self.store, &directory).await?;
+            }
+            shelves::save(&*self.store, &book, &new).await?;
+            self.show(&mut book, new);
+        }
+        Ok(())
+    }
+
+    /// Forgets what the day has outdated.
+    pub(crate) async fn forget(&self, today: Day) -> Result<(), StoreError> {
+        let mut book = self.book.lock().await;
+        let mut new = book.clone();
+        new.pool.forget_outdated(today);
+        new.notes.forget_before(today.minus(self.lives().letters + NOTE_DAYS));
+        shelves::save(&*self.store, &book, &new).await?;
+        shelves::sweep_directories(&*self.store, &new.notes).await?;
+        self.show(&mut book, new);
+        Ok(())
+    }
+
+    fn show(&self, book: &mut Book, new: Book) {
+        *book = new;
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View::of(book));
+        self.warn_of_foreign_key();
+    }
+
+    /// Sources end the session if the roster they were given lists another key than the relay's.
+    fn warn_of_foreign_key(&self) {
+        if self.view().roster.as_ref().is_some_and(|roster| roster.relay.key != self.relay) {
+            tracing::warn!("the newest roster lists the key of another relay: sources will not use this one");
+        }
+    }
+}
+
+/// Verifies a note with the directory that it names, on the note's day.
+fn verify(card: Fingerprint, note: Unverified<Note>, directory: &[u8]) -> Option<(CheckedNote, Directory)> {
+    let directory = UnverifiedDirectory::from_bytes(directory).ok()?.authenticate(card).ok()?;
+    let note = directory.verify_note(note).ok()?;
+    let directory = directory.verify_on(note.day).ok()?;
+    Some((note, directory))
+}
+
+fn with_roster(held: Book, roster: &[u8], today: Day) -> Result<Option<Change>, Refused> {
+    let mut new = held;
+    let roster = Unverified::<Roster>::from_bytes(roster).map_err(|_| Refused::Statement)?;
+    match new.pool.accept_roster(roster, today) {
+        Err(_) => Err(Refused::Statement),
+        Ok(Accepted::Known) => Ok(None),
+        Ok(Accepted::New) => {
+            // They name directories with the roster before, and cannot become valid any more.
+            new.notes.drop_proposals();
+            let number = new.pool.roster().map_or(0, |roster| roster.number.get());
+            tracing::info!(number, "a new roster; it is served once a note names it");
+            Ok(Some(Change { new, directory: None }))
+        }
+    }
+}
+
+fn with_seat_statements(held: Book, statements: &[SeatStatementBytes], today: Day) -> Result<Option<Change>, Refused> {
+    let mut new = held;
+    let mut any = false;
+    for bytes in statements {
+        let statement = SeatStatement::from_bytes(bytes.as_slice()).map_err(|_| Refused::Statement)?;
+        let accepted = new.pool.accept_seat_statement(statement, today).map_err(|_| Refused::Statement)?;
+        any |= accepted == Accepted::New;
+    }
+    Ok(any.then_some(Change { new, directory: None }))
+}
+
+fn with_note(
+    held: Book,
+    card: Fingerprint,
+    note: Unverified<Note>,
+    directory: &[u8],
+    today: Day,
+) -> Result<Option<Change>, Refused> {
+    let mut new = held;
+    let newest = new.pool.roster().ok_or(Refused::Statement)?.hash();
+    let (note, directory) = verify(card, note, directory).ok_or(Refused::Statement)?;
+    // Sources refuse a note from after the announced day.
+    if directory.roster().hash() != newest || note.day > today {
+        return Err(Refused::Statement);
+    }
+    match new.notes.offer(note, &directory) {
+        Offer::Outdated => Err(Refused::Statement),
+        Offer::Known => Ok(None),
+        Offer::Proposed => Ok(Some(Change { new, directory: Some(directory) })),
+        Offer::Valid(note) => {
+            new.served = Some(Arc::new(Served::new(&note, &directory)));
+            Ok(Some(Change { new, directory: Some(directory) }))
+        }
+    }
+}
+
+/// Verifying a directory of 16 full desks takes tens of milliseconds, which no other connection should wait for.
+async fn blocking<T: Send + 'static>(verify: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
+    tokio::task::spawn_blocking(verify).await.map_err(|_| Refused::Statement)
+}
+
+impl Served {
+    fn new(note: &Signed<Note>, directory: &Directory) -> Self {
+        Self { note: note.bytes().into(), directory: directory.bytes().into(), policy: *directory.policy() }
+    }
+}
+
+impl View {
+    fn of(book: &Book) -> Self {
+        let Book { pool, notes, served } = book;
+        let statements = Statements {
+            roster: pool.roster().and_then(|roster| Bytes::new(roster.bytes()).ok()),
+            seat_keys: listed(pool.seat_keys().map(Signed::bytes)),
+            prekeys: listed(pool.prekeys().map(Signed::bytes)),
+        };
+        let (valid, proposed) =
+            (notes.valid().map(|(_, note)| note.bytes()), notes.proposed().map(|(_, note)| note.bytes()));
+        let notes = Notes { valid: listed(valid), proposed: listed(proposed) };
+        Self {
+            roster: pool.roster().cloned(),
+            served: served.clone(),
+            statements: statements.to_bytes().into(),
+            notes: notes.to_bytes().into(),
+        }
+    }
+}
+
+/// Statements as a list on the wire; each fits, as it came that way.
+fn listed<'a, const EACH: usize, const MAX: usize>(
+    statements: impl Iterator<Item = &'a [u8]>,
+) -> List<Bytes<EACH>, 0, MAX> {
+    let list = statements.take(MAX).filter_map(|bytes| Bytes::new(bytes).ok()).collect();
+    #[expect(clippy::expect_used, reason = "no more than the list holds were taken")]
+    List::new(list).expect("a list within its limit")
+}

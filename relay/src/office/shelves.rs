@@ -1,0 +1,133 @@
+//! The office's statements in the store, and back.
+
+use super::notes::{Age, NoteBook};
+use super::{Book, OfficeError, Served, verify};
+use crate::store::{BadName, Shelf, StatementName, Store, StoreError};
+use cssr_proto::{CheckedNote, Directory, Fingerprint, Hash, Note, Pool, PoolError, Roster, SeatStatement, Unverified};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Reads everything and verifies it again: files may have been changed.
+///
+/// A roster that is not the office's ends the relay, because without it an older one could come back. Other statements
+/// that do not verify are left out and told of.
+pub(super) async fn load<S: Store>(store: &S, card: Fingerprint) -> Result<Book, OfficeError> {
+    let today = store.latest_day().await?;
+    let mut pool = Pool::new(card);
+    if let Some(name) = store.statements(Shelf::Rosters).await?.pop() {
+        let bytes = store.statement(Shelf::Rosters, name).await?.unwrap_or_default();
+        let roster = Unverified::<Roster>::from_bytes(&bytes).map_err(|_| OfficeError::OtherOffice)?;
+        pool = Pool::resume(card, roster).map_err(|_| OfficeError::OtherOffice)?;
+    }
+    let mut left_out = 0_usize;
+    for name in store.statements(Shelf::Seats).await? {
+        let bytes = store.statement(Shelf::Seats, name).await?.unwrap_or_default();
+        let taken = SeatStatement::from_bytes(&bytes)
+            .map_err(PoolError::from)
+            .and_then(|statement| pool.accept_seat_statement(statement, today));
+        left_out += usize::from(!matches!(taken, Ok(_) | Err(PoolError::Outdated)));
+    }
+    let mut notes = NoteBook::default();
+    let mut served = None;
+    // Notes of one day follow each other and mostly name one directory; verifying it once is enough.
+    let mut last = None;
+    for shelf in [Shelf::Notes, Shelf::ProposedNotes] {
+        for name in store.statements(shelf).await? {
+            let bytes = store.statement(shelf, name).await?.unwrap_or_default();
+            match (load_note(store, card, &bytes, &mut last).await?, &last) {
+                (Some(CheckedNote::Valid(note)), Some(directory)) => {
+                    if notes.newest().is_none_or(|newest| newest.age() < note.age()) {
+                        served = Some(Arc::new(Served::new(&note, directory)));
+                    }
+                    notes.insert_valid(note);
+                }
+                (Some(CheckedNote::Proposed(note)), _) => notes.insert_proposed(note),
+                _ => left_out += 1,
+            }
+        }
+    }
+    if left_out > 0 {
+        tracing::warn!(left_out, "statements in the store do not verify and are left out");
+    }
+    Ok(Book { pool, notes, served })
+}
+
+/// Keeps a directory, before a note that names it.
+pub(super) async fn save_directory<S: Store>(store: &S, directory: &Directory) -> Result<(), StoreError> {
+    let name = directory_name(directory.hash())?;
+    store.put_statement(Shelf::Directories, name, directory.bytes().to_vec()).await
+}
+
+pub(super) async fn directory<S: Store>(store: &S, hash: Hash) -> Result<Option<Vec<u8>>, StoreError> {
+    store.statement(Shelf::Directories, directory_name(hash)?).await
+}
+
+/// Removes the directories that no note names any more.
+pub(super) async fn sweep_directories<S: Store>(store: &S, notes: &NoteBook) -> Result<(), StoreError> {
+    let named = notes.directories().into_iter().map(directory_name).collect::<Result<Vec<_>, _>>()?;
+    for name in store.statements(Shelf::Directories).await? {
+        if named.binary_search(&name).is_err() {
+            store.delete_statement(Shelf::Directories, name).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the store hold what `new` holds, where `old` is what it holds. Writes before it deletes, so that a crash in
+/// between leaves too much rather than too little.
+pub(super) async fn save<S: Store>(store: &S, old: &Book, new: &Book) -> Result<(), StoreError> {
+    let (mut old, new) = (contents(old)?, contents(new)?);
+    for (place, bytes) in new {
+        if old.remove(&place) != Some(bytes) {
+            store.put_statement(place.0, place.1, bytes.to_vec()).await?;
+        }
+    }
+    for ((shelf, name), _) in old {
+        store.delete_statement(shelf, name).await?;
+    }
+    Ok(())
+}
+
+/// Every statement but the directories, with its place.
+fn contents(book: &Book) -> Result<BTreeMap<(Shelf, StatementName), &[u8]>, StoreError> {
+    let Book { pool, notes, served: _ } = book;
+    let rosters = pool.roster().map(|roster| (Shelf::Rosters, format!("{:010}", roster.number.get()), roster.bytes()));
+    let keys = pool.seat_keys().map(|key| (Shelf::Seats, format!("key-{}", key.hash()), key.bytes()));
+    let prekeys = pool.prekeys().map(|prekey| (Shelf::Seats, format!("prekey-{}", prekey.hash()), prekey.bytes()));
+    let valid = notes.valid().map(|(age, note)| (Shelf::Notes, note_name(age), note.bytes()));
+    let proposed = notes.proposed().map(|(age, note)| (Shelf::ProposedNotes, note_name(age), note.bytes()));
+    let all = rosters.into_iter().chain(keys).chain(prekeys).chain(valid).chain(proposed);
+    all.map(|(shelf, name, bytes)| Ok(((shelf, named(name)?), bytes))).collect()
+}
+
+/// Verifies a note with its directory, which is left in `last`.
+async fn load_note<S: Store>(
+    store: &S,
+    card: Fingerprint,
+    bytes: &[u8],
+    last: &mut Option<Directory>,
+) -> Result<Option<CheckedNote>, StoreError> {
+    let Ok(note) = Unverified::<Note>::from_bytes(bytes) else { return Ok(None) };
+    if let Some(Ok(note)) = last.as_ref().map(|directory| directory.verify_note(note.clone())) {
+        return Ok(Some(note));
+    }
+    let directory = directory(store, note.names_directory()).await?;
+    let Some((note, directory)) = directory.and_then(|directory| verify(card, note, &directory)) else {
+        return Ok(None);
+    };
+    *last = Some(directory);
+    Ok(Some(note))
+}
+
+fn note_name((day, serial, Reverse(hash)): &Age) -> String {
+    format!("{:010}-{serial:020}-{hash}", day.0)
+}
+
+fn directory_name(hash: Hash) -> Result<StatementName, StoreError> {
+    named(hash.to_string())
+}
+
+fn named(name: String) -> Result<StatementName, StoreError> {
+    StatementName::new(name).map_err(|BadName| StoreError::Misuse("a statement's name"))
+}

@@ -1,0 +1,95 @@
+//! The one task that seals batches, turns the day and lets days expire.
+
+use crate::sealing::Moment;
+use crate::shared::Shared;
+use crate::store::{Kind, Store, StoreError};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// What the sealer can be told to do at once; it answers when it is done.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Look at the clock now.
+    Tick(oneshot::Sender<()>),
+    /// Seal everything that waits, due or not.
+    SealAll(oneshot::Sender<()>),
+}
+
+/// Runs until the commands end.
+pub(crate) async fn run<S: Store>(relay: Arc<Shared<S>>, mut commands: mpsc::Receiver<Command>) {
+    let mut failed = false;
+    loop {
+        let until = relay.clock.elapsed() + relay.sealing.tick();
+        let command = tokio::select! {
+            () = relay.clock.sleep_until(until) => None,
+            command = commands.recv() => match command {
+                None => return,
+                Some(command) => Some(command),
+            },
+        };
+        let (all, answer) = match command {
+            None => (false, None),
+            Some(Command::Tick(answer)) => (false, Some(answer)),
+            Some(Command::SealAll(answer)) => (true, Some(answer)),
+        };
+        let worked = tick(&relay, all).await;
+        match &worked {
+            Err(error) if !failed => tracing::error!(%error, "the store failed"),
+            _ => {}
+        }
+        failed = worked.is_err();
+        if let Some(answer) = answer {
+            // Who asked may have gone.
+            let _ = answer.send(());
+        }
+    }
+}
+
+async fn tick<S: Store>(relay: &Shared<S>, all: bool) -> Result<(), StoreError> {
+    let turned = relay.follow_clock();
+    let now = relay.sealing.moment(&*relay.clock);
+    let sealed = seal(relay, Kind::Letter, all, now).await.and(seal(relay, Kind::Chunk, all, now).await);
+    if turned {
+        // Even if sealing failed: forgetting matters more.
+        expire(relay).await?;
+        relay.counts.report();
+    }
+    sealed
+}
+
+/// Seals what is due, of the oldest day first, as the store does.
+async fn seal<S: Store>(relay: &Shared<S>, kind: Kind, all: bool, now: Moment) -> Result<(), StoreError> {
+    let Some(first) = relay.store.pending(kind).await? else {
+        // What was noted was there already, or was refused. It must not make a later one seem to have waited.
+        relay.arrivals.forget(kind);
+        return Ok(());
+    };
+    let due = |count, oldest| all || relay.sealing.is_due(count, oldest, now);
+    // What waits since an earlier day came in an earlier period, or before the relay started.
+    let oldest = relay.arrivals.oldest(kind, now);
+    if first.day == relay.today.get() && !due(first.count, oldest) {
+        return Ok(());
+    }
+    // What comes while it seals is noted anew; what is left over comes next time.
+    relay.arrivals.forget(kind);
+    let mut pending = Some(first);
+    while pending.is_some_and(|pending| pending.day < relay.today.get() || due(pending.count, oldest)) {
+        let Some(batch) = relay.store.seal(kind).await? else { break };
+        relay.index.forget(batch.day());
+        relay.sealed.send_modify(|sealed| *sealed = sealed.wrapping_add(1));
+        tracing::debug!(?kind, number = batch.number(), ids = batch.ids().len(), "sealed a batch");
+        pending = relay.store.pending(kind).await?;
+    }
+    Ok(())
+}
+
+/// Lets days expire; also when the relay starts.
+pub(crate) async fn expire<S: Store>(relay: &Shared<S>) -> Result<(), StoreError> {
+    let today = relay.today.get();
+    let days = relay.store.expire(today, relay.office.lives()).await;
+    relay.index.clear();
+    let forgotten = relay.office.forget(today).await;
+    tracing::info!(%today, expired = days.as_ref().copied().unwrap_or_default(), "a new day");
+    days?;
+    forgotten
+}

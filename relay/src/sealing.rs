@@ -1,0 +1,132 @@
+//! When a batch is due: the rule, and what the relay remembers for it, in memory only.
+
+use crate::clock::Clock;
+use crate::config::Sealing;
+use crate::store::Kind;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// A moment, as the rule sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    elapsed: Duration,
+    /// Which period of which day; compared for equality only, so that a wall clock set back ends a period too.
+    period: u128,
+}
+
+impl Sealing {
+    pub(crate) fn moment(&self, clock: &dyn Clock) -> Moment {
+        let period = clock.wall().as_millis() / self.max_age.as_millis().max(1);
+        Moment { elapsed: clock.elapsed(), period }
+    }
+
+    /// Whether `count` envelopes, the oldest of which came at `oldest`, are to be sealed.
+    pub(crate) fn is_due(&self, count: usize, oldest: Moment, now: Moment) -> bool {
+        let full = count >= self.min_letters && now.elapsed.saturating_sub(oldest.elapsed) >= self.min_age;
+        full || (count > 0 && oldest.period != now.period)
+    }
+
+    /// How often to look: often enough that a batch is not noticeably late.
+    pub(crate) fn tick(&self) -> Duration {
+        (self.min_age / 2).clamp(Duration::from_millis(50), Duration::from_secs(5))
+    }
+}
+
+/// When the oldest envelope that waits came, by kind.
+///
+/// The store does not know, and must not: no structure holds a time finer than a day. After a restart everything that
+/// waits counts as having come then.
+#[derive(Debug, Default)]
+pub(crate) struct Arrivals {
+    letters: Mutex<Option<Moment>>,
+    chunks: Mutex<Option<Moment>>,
+}
+
+impl Arrivals {
+    /// Something may have come.
+    pub(crate) fn note(&self, kind: Kind, now: Moment) {
+        self.of(kind).get_or_insert(now);
+    }
+
+    /// The oldest; `now`, from now on, if none was noted.
+    pub(crate) fn oldest(&self, kind: Kind, now: Moment) -> Moment {
+        *self.of(kind).get_or_insert(now)
+    }
+
+    /// Everything that came before is about to be sealed.
+    pub(crate) fn forget(&self, kind: Kind) {
+        *self.of(kind) = None;
+    }
+
+    fn of(&self, kind: Kind) -> std::sync::MutexGuard<'_, Option<Moment>> {
+        let lane = match kind {
+            Kind::Letter => &self.letters,
+            Kind::Chunk => &self.chunks,
+        };
+        // A moment cannot be left half written.
+        lane.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use cssr_proto::Day;
+
+    const RULE: Sealing =
+        Sealing { min_age: Duration::from_secs(60), min_letters: 16, max_age: Duration::from_secs(1_800) };
+
+    /// Whether `count` letters that came at the second `came` of the day are due at the second `now`.
+    fn due(count: usize, came: u64, now: u64) -> bool {
+        let clock = ManualClock::new(Day(20_780));
+        clock.advance(Duration::from_secs(came));
+        let oldest = RULE.moment(&clock);
+        clock.advance(Duration::from_secs(now - came));
+        RULE.is_due(count, oldest, RULE.moment(&clock))
+    }
+
+    #[test]
+    fn a_full_batch_waits_until_its_oldest_is_a_minute_old() {
+        assert!(!due(16, 100, 159));
+        assert!(due(16, 100, 160));
+        assert!(!due(15, 100, 160));
+    }
+
+    #[test]
+    fn a_batch_that_does_not_fill_is_sealed_when_the_period_ends_whenever_its_letters_came() {
+        for came in [0, 1, 900, 1_799] {
+            assert!(!due(1, came, 1_799), "{came}");
+            assert!(due(1, came, 1_800), "{came}");
+        }
+        assert!(due(1, 86_399, 86_400), "the day's last period ends with the day");
+    }
+
+    #[test]
+    fn nothing_is_never_due() {
+        assert!(!due(0, 0, 86_400));
+    }
+
+    #[test]
+    fn a_wall_clock_set_back_does_not_make_letters_wait_longer() {
+        let clock = ManualClock::new(Day(20_780));
+        let oldest = RULE.moment(&clock);
+        clock.set_day(Day(20_700));
+        assert!(RULE.is_due(1, oldest, RULE.moment(&clock)));
+    }
+
+    #[test]
+    fn the_oldest_arrival_counts_until_it_is_forgotten() {
+        let (clock, arrivals) = (ManualClock::new(Day(20_780)), Arrivals::default());
+        let first = RULE.moment(&clock);
+        arrivals.note(Kind::Letter, first);
+        clock.advance(Duration::from_secs(30));
+        let second = RULE.moment(&clock);
+        arrivals.note(Kind::Letter, second);
+        assert_eq!(arrivals.oldest(Kind::Letter, second), first);
+        assert_eq!(arrivals.oldest(Kind::Chunk, second), second);
+        arrivals.forget(Kind::Letter);
+        arrivals.note(Kind::Letter, second);
+        assert_eq!(arrivals.oldest(Kind::Letter, second), second);
+    }
+}

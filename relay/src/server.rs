@@ -1,0 +1,162 @@
+//! From a listener to connections, and back to none.
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::connection;
+use crate::counts::End;
+use crate::sealer::{self, Command};
+use crate::shared::{Shared, StartError};
+use crate::store::{Store, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+/// How long to wait when no connection can be accepted, which is when the process has too many files open: less would
+/// only burn the processor until some are closed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why a relay stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// It did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The store could not be closed in good order. What was acknowledged is safe.
+    #[error("the store could not be closed in good order: {0}")]
+    Close(#[source] StoreError),
+}
+
+/// Serves until `shutdown` ends, then answers what is in flight, closes the store and returns.
+///
+/// ```no_run
+/// # use cssr_relay::{Config, SystemClock, run, store::MemoryStore};
+/// # async fn serve(store: MemoryStore, config: Config) -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let shutdown = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+/// run(listener, store, config, std::sync::Arc::new(SystemClock::new()), shutdown).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// See [`RunError`].
+pub async fn run<S: Store>(
+    listener: TcpListener,
+    store: S,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let (relay, _) = Relay::start(store, config, clock).await?;
+    relay.serve(listener, shutdown).await
+}
+
+/// A relay that has taken up what its store holds. For most cases use [`run`].
+pub struct Relay<S> {
+    shared: Arc<Shared<S>>,
+    commands: mpsc::Receiver<Command>,
+    /// Keeps the sealer's commands open when nobody else has a handle.
+    handle: Handle,
+}
+
+/// Tells a running relay what to do, for tests and for trying out.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+}
+
+impl<S: Store> Relay<S> {
+    /// Takes up what the store holds, and destroys what has expired meanwhile.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(store: S, config: Config, clock: Arc<dyn Clock>) -> Result<(Self, Handle), StartError> {
+        let shared = Arc::new(Shared::new(store, config, clock).await?);
+        sealer::expire(&shared).await?;
+        let (sender, commands) = mpsc::channel(1);
+        let handle = Handle { commands: sender };
+        Ok((Self { shared, commands, handle: handle.clone() }, handle))
+    }
+
+    /// Serves until `shutdown` ends, then answers what is in flight, closes the store and returns.
+    ///
+    /// # Errors
+    /// [`RunError::Close`].
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+        let Self { shared, commands, handle: _handle } = self;
+        let sealer = tokio::spawn(sealer::run(Arc::clone(&shared), commands));
+        let (stop, stopped) = watch::channel(false);
+        let mut connections = JoinSet::new();
+        let places = Arc::new(Semaphore::new(shared.limits.connections));
+        tokio::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => match Arc::clone(&places).try_acquire_owned() {
+                        Ok(place) => {
+                            let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
+                            connections.spawn(async move {
+                                connect(shared, stream, stopped).await;
+                                drop(place);
+                            });
+                        }
+                        Err(_) => shared.counts.turned_away(),
+                    },
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+        drop(listener);
+        // Every connection holds a receiver, or has ended.
+        let _ = stop.send(true);
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(shared.limits.shutdown_timeout, ended).await.is_err() {
+            tracing::warn!(connections = connections.len(), "connections did not end in time and are cut");
+            connections.shutdown().await;
+        }
+        sealer.abort();
+        // Cancelled, as was asked for; there is no other result.
+        let _ = sealer.await;
+        shared.counts.report();
+        shared.store.close().await.map_err(RunError::Close)
+    }
+}
+
+async fn connect<S: Store>(shared: Arc<Shared<S>>, stream: TcpStream, stopped: watch::Receiver<bool>) {
+    // Messages are whole frames: waiting to fill a segment would only add delay. Without it the relay works too.
+    let _ = stream.set_nodelay(true);
+    let end: End = connection::run(&shared, stream, stopped).await;
+    shared.counts.ended(end);
+}
+
+impl Handle {
+    /// Looks at the clock now: turns the day, lets days expire and seals what is due. Returns when it is done, also if
+    /// the relay has stopped.
+    pub async fn tick(&self) {
+        self.tell(Command::Tick).await;
+    }
+
+    /// Seals everything that waits, due or not. Returns when it is done, also if the relay has stopped.
+    pub async fn seal(&self) {
+        self.tell(Command::SealAll).await;
+    }
+
+    async fn tell(&self, command: impl FnOnce(oneshot::Sender<()>) -> Command) {
+        let (answer, answered) = oneshot::channel();
+        if self.commands.send(command(answer)).await.is_ok() {
+            // An error means that the relay has stopped meanwhile.
+            let _ = answered.await;
+        }
+    }
+}
+
+impl<S> std::fmt::Debug for Relay<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Relay(..)")
+    }
+}

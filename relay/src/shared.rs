@@ -1,0 +1,107 @@
+//! What all connections and the sealer share.
+
+use crate::clock::Clock;
+use crate::config::{Config, Limits, Postage, Sealing};
+use crate::counts::Counts;
+use crate::index::IndexCache;
+use crate::office::{Office, OfficeError};
+use crate::sealing::Arrivals;
+use crate::store::{Kind, Store, StoreError};
+use crate::today::{ClockJump, Today};
+use cssr_proto::keys::RelaySecretKey;
+use cssr_proto::session::Announcement;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::{Semaphore, watch};
+
+/// One relay, while it runs.
+pub(crate) struct Shared<S> {
+    pub(crate) store: Arc<S>,
+    pub(crate) key: RelaySecretKey,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) sealing: Sealing,
+    pub(crate) postage: Postage,
+    pub(crate) limits: Limits,
+    pub(crate) today: Today,
+    pub(crate) office: Office<S>,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) index: IndexCache,
+    /// Changes with every batch.
+    pub(crate) sealed: watch::Sender<u64>,
+    pub(crate) counts: Counts,
+    letters: Arc<Semaphore>,
+    chunks: Arc<Semaphore>,
+    pub(crate) publications: Semaphore,
+    clock_jumped: AtomicBool,
+}
+
+/// Why a relay does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The clock is not believed.
+    #[error(transparent)]
+    Clock(#[from] ClockJump),
+    /// The statements in the store are not the configured office's.
+    #[error(transparent)]
+    Office(#[from] OfficeError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl<S: Store> Shared<S> {
+    pub(crate) async fn new(store: S, config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let Config { card, key, sealing, postage, limits, accept_day } = config;
+        let store = Arc::new(store);
+        let today = Today::begin(store.latest_day().await?, &*clock, limits.day_jump, accept_day)?;
+        let office = Office::load(Arc::clone(&store), card.fingerprint(), key.public()).await?;
+        Ok(Self {
+            store,
+            key,
+            clock,
+            sealing,
+            postage,
+            limits,
+            today,
+            office,
+            arrivals: Arrivals::default(),
+            index: IndexCache::default(),
+            sealed: watch::Sender::new(0),
+            counts: Counts::default(),
+            letters: Arc::new(Semaphore::new(limits.letters_in_flight)),
+            chunks: Arc::new(Semaphore::new(limits.chunks_in_flight)),
+            publications: Semaphore::new(limits.publications),
+            clock_jumped: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn announcement(&self) -> Announcement {
+        Announcement {
+            day: self.today.get(),
+            letter_effort: self.postage.letters,
+            chunk_effort: self.postage.chunks,
+            in_flight: self.limits.requests_in_flight,
+        }
+    }
+
+    /// Places for posts that are being made durable.
+    pub(crate) const fn in_flight(&self, kind: Kind) -> &Arc<Semaphore> {
+        match kind {
+            Kind::Letter => &self.letters,
+            Kind::Chunk => &self.chunks,
+        }
+    }
+
+    /// Goes on to the clock's day; tells whether that is another one. A clock that is not believed is told of once.
+    pub(crate) fn follow_clock(&self) -> bool {
+        let followed = self.today.follow(&*self.clock, self.limits.day_jump);
+        if let Err(jump) = &followed
+            && !self.clock_jumped.load(Ordering::Relaxed)
+        {
+            tracing::error!(%jump, "the relay keeps its day");
+        }
+        self.clock_jumped.store(followed.is_err(), Ordering::Relaxed);
+        followed.unwrap_or(false)
+    }
+}

@@ -1,0 +1,217 @@
+//! What a store knows in memory: which ids it has, what waits, what is listed. No I/O; the engines keep it in step with
+//! what they hold.
+//!
+//! About 64 bytes for each known id: the id with its place, and the id again in a batch or among what waits.
+
+use super::{Kind, Lives, Pending, Quotas};
+use cssr_proto::index::{Batch, Head, chunk_genesis, letter_genesis};
+use cssr_proto::keys::RelayPublicKey;
+use cssr_proto::sizes::BATCH_MAX;
+use cssr_proto::{Day, EnvelopeId, Malformed};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Where an envelope is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) kind: Kind,
+    pub(super) day: Day,
+    /// The engine's own number for it within its kind and day.
+    pub(super) number: u32,
+    pub(super) burned: bool,
+}
+
+/// The ids of one kind and day.
+#[derive(Debug, Default)]
+struct Listing {
+    /// Sorted, so that not even memory holds their order of arrival.
+    pending: BTreeSet<EnvelopeId>,
+    batches: Vec<Arc<Batch>>,
+}
+
+impl Listing {
+    fn ids(&self) -> impl Iterator<Item = &EnvelopeId> {
+        self.pending.iter().chain(self.batches.iter().flat_map(|batch| batch.ids()))
+    }
+}
+
+/// Everything of one kind.
+#[derive(Debug)]
+struct Lane {
+    days: BTreeMap<Day, Listing>,
+    head: Head,
+    known: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Ledger {
+    known: HashMap<EnvelopeId, Place>,
+    letters: Lane,
+    chunks: Lane,
+    latest: Day,
+    quotas: Quotas,
+}
+
+/// The head before the first batch.
+pub(super) fn first_head(kind: Kind, relay: &RelayPublicKey) -> Head {
+    Head::genesis(match kind {
+        Kind::Letter => letter_genesis(relay),
+        Kind::Chunk => chunk_genesis(relay),
+    })
+}
+
+impl Ledger {
+    pub(super) fn new(relay: &RelayPublicKey, quotas: Quotas) -> Self {
+        let lane = |kind| Lane { days: BTreeMap::new(), head: first_head(kind, relay), known: 0 };
+        Self {
+            known: HashMap::new(),
+            letters: lane(Kind::Letter),
+            chunks: lane(Kind::Chunk),
+            latest: Day::FIRST,
+            quotas,
+        }
+    }
+
+    pub(super) fn place(&self, id: &EnvelopeId) -> Option<Place> {
+        self.known.get(id).copied()
+    }
+
+    /// Where an envelope is that `get` may return.
+    pub(super) fn held(&self, kind: Kind, day: Option<Day>, id: &EnvelopeId) -> Option<Place> {
+        self.place(id).filter(|place| !place.burned && place.kind == kind && day.is_none_or(|day| day == place.day))
+    }
+
+    pub(super) fn have(&self, ids: &[EnvelopeId]) -> Vec<bool> {
+        ids.iter().map(|id| self.held(Kind::Chunk, None, id).is_some()).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) const fn quotas(&self) -> Quotas {
+        self.quotas
+    }
+
+    pub(super) const fn latest(&self) -> Day {
+        self.latest
+    }
+
+    pub(super) fn advance(&mut self, day: Day) {
+        self.latest = self.latest.max(day);
+    }
+
+    /// Whether another id of this kind fits, beside `staged` ones that are not in the ledger yet.
+    pub(super) fn has_room(&self, kind: Kind, staged: u64) -> bool {
+        self.lane(kind).known.saturating_add(staged) < self.quotas.of(kind)
+    }
+
+    /// Adds a new id, as waiting to be sealed.
+    pub(super) fn insert(&mut self, id: EnvelopeId, place: Place) {
+        self.advance(place.day);
+        self.known.insert(id, place);
+        let lane = self.lane_mut(place.kind);
+        lane.known += 1;
+        lane.days.entry(place.day).or_default().pending.insert(id);
+    }
+
+    pub(super) fn mark_burned(&mut self, id: &EnvelopeId) {
+        if let Some(place) = self.known.get_mut(id) {
+            place.burned = true;
+        }
+    }
+
+    pub(super) fn pending(&self, kind: Kind) -> Option<Pending> {
+        let (day, listing) = self.lane(kind).oldest_pending()?;
+        Some(Pending { day, count: listing.pending.len() })
+    }
+
+    /// The batch that sealing now would make.
+    ///
+    /// # Errors
+    /// No number is left; the days of what waits never lie before the head's.
+    pub(super) fn next_batch(&self, kind: Kind) -> Result<Option<Arc<Batch>>, Malformed> {
+        let lane = self.lane(kind);
+        let Some((day, listing)) = lane.oldest_pending() else { return Ok(None) };
+        let ids = listing.pending.iter().take(BATCH_MAX).copied().collect();
+        Batch::new(&lane.head, day, ids).map(Arc::new).map(Some)
+    }
+
+    /// Lists a batch that has become durable.
+    pub(super) fn publish(&mut self, kind: Kind, batch: Arc<Batch>) {
+        let lane = self.lane_mut(kind);
+        lane.head = batch.head();
+        let listing = lane.days.entry(batch.day()).or_default();
+        for id in batch.ids() {
+            listing.pending.remove(id);
+        }
+        listing.batches.push(batch);
+    }
+
+    pub(super) fn batches(&self, kind: Kind, day: Day) -> Vec<Arc<Batch>> {
+        self.lane(kind).days.get(&day).map(|listing| listing.batches.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn batches_from(&self, kind: Kind, number: u64, max: usize) -> Vec<Arc<Batch>> {
+        let all = self.lane(kind).days.values().flat_map(|listing| &listing.batches);
+        all.filter(|batch| batch.number() >= number).take(max).cloned().collect()
+    }
+
+    /// The ids at positions `first .. first + count` of a day's list of letters.
+    pub(super) fn letters(&self, day: Day, first: u64, count: usize) -> Vec<EnvelopeId> {
+        let Some(listing) = self.letters.days.get(&day) else { return Vec::new() };
+        let mut skip = usize::try_from(first).unwrap_or(usize::MAX);
+        let mut ids = Vec::with_capacity(count);
+        for batch in &listing.batches {
+            ids.extend(batch.ids().iter().skip(skip).take(count - ids.len()));
+            skip = skip.saturating_sub(batch.ids().len());
+        }
+        ids
+    }
+
+    pub(super) const fn head(&self, kind: Kind) -> Head {
+        self.lane(kind).head
+    }
+
+    pub(super) const fn set_head(&mut self, kind: Kind, head: Head) {
+        self.lane_mut(kind).head = head;
+    }
+
+    /// The days that are older than their life.
+    pub(super) fn expired(&self, today: Day, lives: Lives) -> Vec<(Kind, Day)> {
+        let of = |kind: Kind| {
+            let days = self.lane(kind).days.keys().copied();
+            days.filter(move |day| today.since(*day) > lives.of(kind)).map(move |day| (kind, day))
+        };
+        of(Kind::Letter).chain(of(Kind::Chunk)).collect()
+    }
+
+    /// Forgets a day; its ids may come again.
+    pub(super) fn forget(&mut self, kind: Kind, day: Day) -> Vec<EnvelopeId> {
+        let lane = self.lane_mut(kind);
+        let Some(listing) = lane.days.remove(&day) else { return Vec::new() };
+        let ids: Vec<EnvelopeId> = listing.ids().copied().collect();
+        lane.known -= ids.len() as u64;
+        for id in &ids {
+            self.known.remove(id);
+        }
+        ids
+    }
+
+    const fn lane(&self, kind: Kind) -> &Lane {
+        match kind {
+            Kind::Letter => &self.letters,
+            Kind::Chunk => &self.chunks,
+        }
+    }
+
+    const fn lane_mut(&mut self, kind: Kind) -> &mut Lane {
+        match kind {
+            Kind::Letter => &mut self.letters,
+            Kind::Chunk => &mut self.chunks,
+        }
+    }
+}
+
+impl Lane {
+    fn oldest_pending(&self) -> Option<(Day, &Listing)> {
+        self.days.iter().find(|(_, listing)| !listing.pending.is_empty()).map(|(day, listing)| (*day, listing))
+    }
+}

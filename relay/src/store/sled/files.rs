@@ -1,0 +1,99 @@
+//! Files that survive a loss of power, and files that must not come back.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+/// How unfinished files begin; nothing else does.
+const TEMPORARY: &str = ".tmp-";
+
+/// Makes a folder that only its owner can enter, and makes it durable. It may be there already.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        other => other?,
+    }
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Makes every file in a folder, the folders in it, and its name durable.
+pub(super) fn sync_tree(path: &Path) -> io::Result<()> {
+    for entry in path.read_dir()? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_tree(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    sync_folder(path)?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Writes a file that is there whole or not at all, in the place of what was there, readable by its owner only.
+pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = folder.join(format!("{TEMPORARY}{name}"));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, folder.join(name))?;
+    sync_folder(folder)
+}
+
+/// Removes unfinished files.
+pub(super) fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file, if it is there.
+pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a file durably; whether it was there.
+pub(super) fn remove(folder: &Path, name: &str) -> io::Result<bool> {
+    match std::fs::remove_file(folder.join(name)) {
+        Ok(()) => sync_folder(folder).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a folder and all in it durably; it may be gone already.
+pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        other => other?,
+    }
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Overwrites the beginning of a file in place, and makes that durable; it may be gone already.
+///
+/// Renaming a new file over it would leave the old bytes on the disk. Flash memory may keep them even so.
+pub(super) fn overwrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match OpenOptions::new().write(true).open(path) {
+        Ok(mut file) => {
+            file.write_all(bytes)?;
+            file.sync_data()
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,111 @@
+//! The file that says which days there are. What it lists must be there and whole, unless it is marked as void or its
+//! key says that it was destroyed; what it does not list must not be there. So nothing that was acknowledged can vanish
+//! without notice.
+
+use super::super::Kind;
+use super::files;
+use cssr_proto::Day;
+use cssr_proto::index::Head;
+use minicbor::{Decode, Encode};
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+const NAME: &str = "manifest";
+const VERSION: u8 = 1;
+
+/// One kind and day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct VolumeId {
+    pub(super) kind: Kind,
+    pub(super) day: Day,
+}
+
+impl fmt::Display for VolumeId {
+    /// The name of its folder and key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Letter => "letters",
+            Kind::Chunk => "chunks",
+        };
+        write!(f, "{kind}-{}", self.day.0)
+    }
+}
+
+impl VolumeId {
+    pub(super) fn key_name(self) -> String {
+        format!("{self}.key")
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct Entry {
+    #[n(0)]
+    kind: Kind,
+    #[n(1)]
+    day: Day,
+    /// Whether nothing in it counts: it is being made, or could not be destroyed in full.
+    #[n(2)]
+    pub(super) void: bool,
+    /// How many envelopes it held, at least, when the manifest was written.
+    #[n(3)]
+    pub(super) at_least: u64,
+}
+
+impl Entry {
+    pub(super) const fn live(id: VolumeId, at_least: u64) -> Self {
+        Self { kind: id.kind, day: id.day, void: false, at_least }
+    }
+
+    pub(super) const fn void(id: VolumeId) -> Self {
+        Self { void: true, ..Self::live(id, 0) }
+    }
+
+    pub(super) const fn id(&self) -> VolumeId {
+        VolumeId { kind: self.kind, day: self.day }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct Manifest {
+    #[n(0)]
+    version: u8,
+    /// The latest day that the store was told, or a later one stands among the entries.
+    #[n(1)]
+    pub(super) latest: Day,
+    /// The heads when the manifest was written. Later batches are in their databases.
+    #[n(2)]
+    pub(super) letters: Head,
+    #[n(3)]
+    pub(super) chunks: Head,
+    #[n(4)]
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Manifest {
+    pub(super) const fn new(latest: Day, letters: Head, chunks: Head, entries: Vec<Entry>) -> Self {
+        Self { version: VERSION, latest, letters, chunks, entries }
+    }
+
+    pub(super) const fn head(&self, kind: Kind) -> Head {
+        match kind {
+            Kind::Letter => self.letters,
+            Kind::Chunk => self.chunks,
+        }
+    }
+
+    pub(super) fn write(&self, root: &Path) -> io::Result<()> {
+        let bytes = minicbor::to_vec(self).map_err(io::Error::other)?;
+        files::write(root, NAME, &bytes)
+    }
+
+    /// The manifest of a store; `Ok(None)` if there is none, `Err(InvalidData)` if it is not one of this version.
+    pub(super) fn read(root: &Path) -> io::Result<Option<Self>> {
+        let Some(bytes) = files::read(&root.join(NAME))? else { return Ok(None) };
+        let invalid = || io::Error::new(io::ErrorKind::InvalidData, "not a manifest of version 1");
+        let manifest: Self = minicbor::decode(&bytes).map_err(|_| invalid())?;
+        if manifest.version == VERSION { Ok(Some(manifest)) } else { Err(invalid()) }
+    }
+}

@@ -1,0 +1,47 @@
+//! Statements as files. They are public, few and small, and change seldom.
+
+use super::super::{Shelf, StatementName};
+use super::files;
+use std::io;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug)]
+pub(super) struct Statements(PathBuf);
+
+impl Statements {
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
+        let statements = Self(root.join("statements"));
+        files::make_folder(&statements.0)?;
+        for shelf in Shelf::ALL {
+            files::make_folder(&statements.folder(shelf))?;
+            files::remove_unfinished(&statements.folder(shelf))?;
+        }
+        Ok(statements)
+    }
+
+    pub(super) fn put(&self, shelf: Shelf, name: &StatementName, bytes: &[u8]) -> io::Result<()> {
+        files::write(&self.folder(shelf), name.as_str(), bytes)
+    }
+
+    pub(super) fn get(&self, shelf: Shelf, name: &StatementName) -> io::Result<Option<Vec<u8>>> {
+        files::read(&self.folder(shelf).join(name.as_str()))
+    }
+
+    pub(super) fn list(&self, shelf: Shelf) -> io::Result<Vec<StatementName>> {
+        let mut names = Vec::new();
+        for entry in self.folder(shelf).read_dir()? {
+            // Whatever else lies there, such as an unfinished file, has a name that is none of ours.
+            names.extend(entry?.file_name().to_str().and_then(|name| StatementName::new(name).ok()));
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    pub(super) fn delete(&self, shelf: Shelf, name: &StatementName) -> io::Result<bool> {
+        files::remove(&self.folder(shelf), name.as_str())
+    }
+
+    fn folder(&self, shelf: Shelf) -> PathBuf {
+        self.0.join(shelf.folder())
+    }
+}

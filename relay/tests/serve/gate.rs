@@ -1,0 +1,157 @@
+//! A store whose writes can be held up or made to fail, and that counts what is asked of it.
+
+use cssr_proto::index::{Batch, Head};
+use cssr_proto::parcel::BurnKey;
+use cssr_proto::{Day, Envelope, EnvelopeId};
+use cssr_relay::store::{
+    BurnOutcome, Kind, Lives, Pending, Put, PutOutcome, Shelf, StatementName, Store, StoreError,
+};
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tokio::sync::watch;
+
+pub struct Gate<S>(Arc<Inner<S>>);
+
+pub struct Inner<S> {
+    store: S,
+    open: watch::Sender<bool>,
+    /// Puts that have come to the gate.
+    pub puts: watch::Sender<usize>,
+    pub failing: AtomicBool,
+    /// Envelopes that were read for couriers and sources.
+    pub reads: AtomicUsize,
+}
+
+impl<S: Store> Gate<S> {
+    pub fn new(store: S) -> Self {
+        let open = watch::Sender::new(true);
+        let puts = watch::Sender::new(0);
+        Self(Arc::new(Inner { store, open, puts, failing: AtomicBool::new(false), reads: AtomicUsize::new(0) }))
+    }
+
+    /// From now on puts wait.
+    pub fn shut(&self) {
+        self.0.open.send_replace(false);
+    }
+
+    pub fn open(&self) {
+        self.0.open.send_replace(true);
+    }
+
+    /// Waits until so many puts have come in all.
+    pub async fn puts(&self, number: usize) {
+        self.0.puts.subscribe().wait_for(|puts| *puts >= number).await.unwrap();
+    }
+
+    pub fn store(&self) -> &S {
+        &self.0.store
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        if self.0.failing.load(Ordering::Relaxed) { Err(StoreError::Failed("the disk is gone".into())) } else { Ok(()) }
+    }
+}
+
+impl<S> Clone for Gate<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> Deref for Gate<S> {
+    type Target = Inner<S>;
+    fn deref(&self) -> &Inner<S> {
+        &self.0
+    }
+}
+
+impl<S: Store> Store for Gate<S> {
+    async fn put(&self, put: Put) -> Result<PutOutcome, StoreError> {
+        self.0.puts.send_modify(|puts| *puts += 1);
+        self.0.open.subscribe().wait_for(|open| *open).await.unwrap();
+        self.check()?;
+        self.0.store.put(put).await
+    }
+
+    async fn get(
+        &self,
+        kind: Kind,
+        day: Option<Day>,
+        ids: &[EnvelopeId],
+    ) -> Result<Vec<Option<Envelope>>, StoreError> {
+        self.0.reads.fetch_add(ids.len(), Ordering::Relaxed);
+        self.0.store.get(kind, day, ids).await
+    }
+
+    async fn letters(
+        &self,
+        day: Day,
+        first: u64,
+        count: usize,
+    ) -> Result<Vec<Option<(EnvelopeId, Envelope)>>, StoreError> {
+        self.0.reads.fetch_add(count, Ordering::Relaxed);
+        self.0.store.letters(day, first, count).await
+    }
+
+    async fn have(&self, ids: &[EnvelopeId]) -> Result<Vec<bool>, StoreError> {
+        self.0.store.have(ids).await
+    }
+
+    async fn burn(&self, id: EnvelopeId, key: BurnKey) -> Result<BurnOutcome, StoreError> {
+        self.check()?;
+        self.0.store.burn(id, key).await
+    }
+
+    async fn pending(&self, kind: Kind) -> Result<Option<Pending>, StoreError> {
+        self.0.store.pending(kind).await
+    }
+
+    async fn seal(&self, kind: Kind) -> Result<Option<Arc<Batch>>, StoreError> {
+        self.check()?;
+        self.0.store.seal(kind).await
+    }
+
+    async fn batches(&self, kind: Kind, day: Day) -> Result<Vec<Arc<Batch>>, StoreError> {
+        self.0.store.batches(kind, day).await
+    }
+
+    async fn batches_from(&self, kind: Kind, number: u64, max: usize) -> Result<Vec<Arc<Batch>>, StoreError> {
+        self.0.store.batches_from(kind, number, max).await
+    }
+
+    async fn head(&self, kind: Kind) -> Result<Head, StoreError> {
+        self.0.store.head(kind).await
+    }
+
+    async fn latest_day(&self) -> Result<Day, StoreError> {
+        self.0.store.latest_day().await
+    }
+
+    async fn expire(&self, today: Day, lives: Lives) -> Result<usize, StoreError> {
+        self.0.store.expire(today, lives).await
+    }
+
+    async fn put_statement(&self, shelf: Shelf, name: StatementName, bytes: Vec<u8>) -> Result<(), StoreError> {
+        self.check()?;
+        self.0.store.put_statement(shelf, name, bytes).await
+    }
+
+    async fn statement(&self, shelf: Shelf, name: StatementName) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.store.statement(shelf, name).await
+    }
+
+    async fn statements(&self, shelf: Shelf) -> Result<Vec<StatementName>, StoreError> {
+        self.0.store.statements(shelf).await
+    }
+
+    async fn delete_statement(&self, shelf: Shelf, name: StatementName) -> Result<bool, StoreError> {
+        self.check()?;
+        self.0.store.delete_statement(shelf, name).await
+    }
+
+    /// The test keeps the store, so that another relay can take it up.
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,23 @@
+//! The relay over real connections: what it answers, what it refuses, what it keeps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod client;
+// mod couriers;
+mod errors;
+mod gate;
+// mod limits;
+mod malformed;
+mod office;
+// mod program;
+// mod publications;
+mod requests;
+mod rig;
+// mod sealing;
+// mod shutdown;

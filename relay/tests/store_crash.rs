@@ -1,0 +1,203 @@
+//! kill -9 at any moment: whatever was acknowledged is there afterwards, byte for byte, and batches stay as announced.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
+use cssr_proto::index::{Batch, Head};
+use cssr_proto::keys::RelayPublicKey;
+use cssr_proto::parcel::BurnKey;
+use cssr_proto::sizes::ENVELOPE;
+use cssr_proto::{Day, Envelope, EnvelopeId};
+use cssr_relay::store::{BurnOutcome, Kind, Lives, Put, PutOutcome, Quotas, SledConfig, SledStore, Store};
+use rand_core::{Rng as _, SeedableRng as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+type ChaCha20Rng = chacha20::ChaCha20Rng;
+
+/// Set for the child: the store's folder, and the first seed it may use.
+const FOLDER: &str = "CSSR_STORE_CRASH_FOLDER";
+const SEED: &str = "CSSR_STORE_CRASH_SEED";
+const CYCLES: u64 = 6;
+const WRITERS: u64 = 8;
+const RELAY: RelayPublicKey = RelayPublicKey([3; 32]);
+const LIVES: Lives = Lives { letters: 2, chunks: 2 };
+const FIRST_DAY: u32 = 20_000;
+
+fn open(folder: &Path, seed: u64) -> SledStore {
+    let quotas = Quotas { letters: u64::MAX, chunks: u64::MAX };
+    let config = SledConfig { directory: folder.join("store"), relay: RELAY, quotas };
+    SledStore::open(&config, ChaCha20Rng::seed_from_u64(seed)).unwrap()
+}
+
+/// Everything about an envelope follows from its seed. Every third is a chunk.
+fn put(seed: u64, day: u32) -> Put {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut envelope = vec![0; ENVELOPE];
+    rng.fill_bytes(&mut envelope);
+    let envelope = Envelope::from_slice(&envelope).unwrap();
+    let id = EnvelopeId::random(&mut rng);
+    let (kind, burn) =
+        if seed.is_multiple_of(3) { (Kind::Chunk, Some(burn_key(seed).hash())) } else { (Kind::Letter, None) };
+    Put { day: Day(day), kind, id, burn, envelope }
+}
+
+fn burn_key(seed: u64) -> BurnKey {
+    BurnKey::from_bytes([seed as u8; 32])
+}
+
+const fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Letter => "letters",
+        Kind::Chunk => "chunks",
+    }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // One write for each line, so that a kill cannot mix them.
+    out.write_all(format!("\n!{line}\n").as_bytes()).unwrap();
+    out.flush().unwrap();
+}
+
+fn announce(kind: Kind, batch: &Batch) -> String {
+    format!("batch {} {} {}", name(kind), batch.number(), batch.chain_value())
+}
+
+/// Not a test: what the child does until it is killed.
+#[test]
+fn child() {
+    let Ok(folder) = std::env::var(FOLDER) else { return };
+    let first: u64 = std::env::var(SEED).unwrap().parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    runtime.block_on(async {
+        let store = Arc::new(open(&PathBuf::from(folder), first));
+        let day = FIRST_DAY + (first >> 32) as u32 / 2;
+        store.expire(Day(day), LIVES).await.unwrap();
+        say(&format!("expired {day}"));
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move {
+                    for n in 0.. {
+                        let seed = first + n * WRITERS + writer;
+                        let put = put(seed, day);
+                        let (id, kind) = (put.id, put.kind);
+                        assert_eq!(store.put(put).await.unwrap(), PutOutcome::Stored);
+                        say(&format!("stored {seed} {day}"));
+                        if kind == Kind::Chunk && n % 4 == 0 {
+                            say(&format!("burning {seed}"));
+                            assert_eq!(store.burn(id, burn_key(seed)).await.unwrap(), BurnOutcome::Burned);
+                            say(&format!("burned {seed}"));
+                        }
+                        let kind = if n % 2 == 0 { Kind::Letter } else { Kind::Chunk };
+                        if n % 8 == writer
+                            && let Some(batch) = store.seal(kind).await.unwrap()
+                        {
+                            say(&announce(kind, &batch));
+                        }
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+    });
+}
+
+/// What children have said.
+#[derive(Default)]
+struct Said {
+    /// Seed to day.
+    stored: BTreeMap<u64, u32>,
+    burning: BTreeSet<u64>,
+    burned: BTreeSet<u64>,
+    batches: BTreeSet<String>,
+    day: u32,
+}
+
+impl Said {
+    fn hear(&mut self, line: &str) {
+        let Some(line) = line.strip_prefix('!') else { return };
+        let words: Vec<_> = line.split(' ').collect();
+        match words[..] {
+            ["stored", seed, day] => drop(self.stored.insert(seed.parse().unwrap(), day.parse().unwrap())),
+            ["burning", seed] => drop(self.burning.insert(seed.parse().unwrap())),
+            ["burned", seed] => drop(self.burned.insert(seed.parse().unwrap())),
+            ["batch", ..] => drop(self.batches.insert(line.to_owned())),
+            ["expired", day] => self.day = day.parse().unwrap(),
+            _ => panic!("{line}"),
+        }
+    }
+}
+
+/// Runs a child until it has said `lines` lines, kills it, and hears what else it had said.
+fn run_and_kill(folder: &Path, first: u64, lines: usize, said: &mut Said) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(FOLDER, folder)
+        .env(SEED, first.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut heard = BufReader::new(child.stdout.take().unwrap()).split(b'\n').map(|line| {
+        // The last line may be cut anywhere; what is not a whole line was not said.
+        String::from_utf8(line.unwrap()).unwrap_or_default()
+    });
+    for _ in 0..lines {
+        said.hear(&heard.next().expect("the child ended by itself"));
+    }
+    child.kill().unwrap();
+    let rest: Vec<_> = heard.collect();
+    let whole = rest.len().saturating_sub(1);
+    rest.iter().take(whole).for_each(|line| said.hear(line));
+    assert!(!child.wait().unwrap().success());
+}
+
+async fn check(store: &SledStore, said: &Said) {
+    let alive = |day: u32| said.day.saturating_sub(day) <= LIVES.letters;
+    for (seed, day) in &said.stored {
+        let put = put(*seed, *day);
+        let got = store.get(put.kind, None, &[put.id]).await.unwrap().pop().unwrap();
+        if !alive(*day) {
+            assert!(got.is_none(), "seed {seed} of day {day} has expired");
+        } else if said.burned.contains(seed) {
+            assert!(got.is_none(), "seed {seed} was burned");
+            assert_eq!(store.put(put).await.unwrap(), PutOutcome::Conflict);
+        } else if !said.burning.contains(seed) {
+            assert!(got.as_ref() == Some(&put.envelope), "seed {seed} of day {day} is lost");
+        }
+    }
+    for kind in [Kind::Letter, Kind::Chunk] {
+        let batches = store.batches_from(kind, 1, usize::MAX).await.unwrap();
+        let mut head: Option<Head> = None;
+        for batch in &batches {
+            assert!(batch.ids().is_sorted_by(|a, b| a < b));
+            head = Some(head.map_or_else(|| batch.head(), |head| head.follow(batch).unwrap()));
+        }
+        assert_eq!(head.unwrap(), store.head(kind).await.unwrap());
+        let there: BTreeSet<_> = batches.iter().map(|batch| announce(kind, batch)).collect();
+        let oldest = batches.first().unwrap().number();
+        let number = |line: &String| line.split(' ').nth(2).unwrap().parse::<u64>().unwrap();
+        for line in said.batches.iter().filter(|line| line.contains(name(kind)) && number(line) >= oldest) {
+            assert!(there.contains(line), "{line} is missing or another");
+        }
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut said = Said::default();
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    for cycle in 0..CYCLES {
+        let lines = 20 + rng.next_u64() % 400;
+        run_and_kill(folder.path(), cycle << 32, lines as usize, &mut said);
+        let store = open(folder.path(), 1_000 + cycle);
+        runtime.block_on(check(&store, &said));
+    }
+    assert!(said.stored.len() > 100 && said.batches.len() > 8 && !said.burned.is_empty());
+}

@@ -1,0 +1,31 @@
+//! What is done with a checkout: `cargo xtask COMMAND`.
+//!
+//! Each command has a module of its own with one entry point that gives the exit code. Exit codes: 0 done,
+//! 1 something failed (and was named on the way), 2 wrong arguments.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to the terminal")]
+
+mod checkout;
+mod require;
+mod test;
+mod wasm;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Everyday jobs of a CSSR Relay checkout.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Run every test; with CSSR_REQUIRE=all a missing tool is a failure.
+    Test,
+    /// Build the protocol crate for WebAssembly.
+    Wasm,
+}
+
+fn main() -> ExitCode {
+    match Command::parse() {
+        Command::Test => test::run(),
+        Command::Wasm => wasm::run(),
+    }
+}
