@@ -2,11 +2,12 @@
 
 pub mod cli;
 mod connection;
+pub mod courier;
 pub mod display;
 pub mod files;
 pub mod link;
-pub mod office;
 pub mod mirror;
+pub mod office;
 pub mod seat;
 pub mod source;
 pub mod transport;

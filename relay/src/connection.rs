@@ -32,7 +32,8 @@ const UNREAD_FACTOR: usize = 2;
 /// What the loop waits for.
 enum Event {
     Socket(Happened),
-    Answer(Frame),
+    /// A frame of an answer, or the end of the last one.
+    Answer(Option<Frame>),
     Time,
     Stop,
 }
@@ -113,7 +114,7 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
             let idle = unanswered == 0 && !self.requests.is_courier();
             let event = tokio::select! {
                 happened = self.socket.next(reading) => Event::Socket(happened),
-                Some(frame) = self.answers.next(), if self.socket.is_flushed() => Event::Answer(frame),
+                frame = self.answers.next(), if unanswered > 0 && self.socket.is_flushed() => Event::Answer(frame),
                 () = tokio::time::sleep_until(self.timers.next(idle)) => Event::Time,
                 _ = stopped.wait_for(|stopped| *stopped), if self.ending.is_none() => Event::Stop,
             };
@@ -133,7 +134,8 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
                 }
                 Event::Socket(Happened::Gone) => Err(End::Gone),
                 Event::Socket(Happened::Nonsense) => Err(End::Malformed),
-                Event::Answer(frame) => self.send(&frame, now),
+                Event::Answer(Some(frame)) => self.send(&frame, now),
+                Event::Answer(None) => Ok(()),
                 Event::Time => self.look_at_time(idle, now),
                 Event::Stop => {
                     self.ending = Some(End::Stopped);

@@ -190,7 +190,7 @@ fn limits(keys: &mut Keys) -> Result<Limits, ConfigError> {
 mod tests {
     use super::*;
 
-    const CARD: &str = "card = \"cssr:QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQ5S-M6CL@relay.example.org\"\n";
+    const CARD: &str = "card = \"cssr:QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQXU-LVLR@relay.example.org\"\n";
 
     fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
         ConfigFile::parse(&format!("{CARD}{text}"), Path::new("/srv/relay"))

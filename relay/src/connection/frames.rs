@@ -80,7 +80,6 @@ pub(super) fn error(request: u16, code: ErrorCode) -> Frames {
 mod tests {
     use super::*;
     use cssr_proto::frame::Assembler;
-    use futures_util::FutureExt as _;
 
     #[test]
     fn bytes_in_frames_are_the_bytes_again() {

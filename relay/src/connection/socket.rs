@@ -123,7 +123,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
 struct OnlyRoot;
 
 impl Callback for OnlyRoot {
-    #[expect(clippy::result_large_err, reason = "the library's signature")]
     fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
         if request.uri().path() == "/" {
             return Ok(response);

@@ -27,7 +27,7 @@ pub(super) struct NoteBook {
 #[derive(Debug)]
 pub(super) enum Offer {
     /// Enough couriers vouch for it, and it is the newest.
-    Valid(ValidNote),
+    Valid(Box<ValidNote>),
     /// It waits for further signatures.
     Proposed,
     /// It says nothing that is not held.
@@ -49,7 +49,7 @@ impl NoteBook {
         match self.joined(note, age, directory) {
             CheckedNote::Valid(note) => {
                 self.insert_valid(note.clone());
-                Offer::Valid(note)
+                Offer::Valid(Box::new(note))
             }
             CheckedNote::Proposed(note) => {
                 if self.proposed.get(&age) == Some(&note) {

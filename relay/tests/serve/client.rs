@@ -16,11 +16,15 @@ use rand_core::{Rng as _, SeedableRng as _};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 pub type WebSocket = WebSocketStream<TcpStream>;
+
+/// After this a test fails rather than hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -120,7 +124,8 @@ impl Client {
     /// The next frame as it is; `None` if the connection ended before.
     pub async fn frame(&mut self) -> Option<Frame> {
         loop {
-            match self.socket.next().await? {
+            let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("the relay says nothing");
+            match message? {
                 Ok(Message::Binary(message)) => {
                     self.sizes.push(message.len());
                     return Some(self.session.open(&message).unwrap());

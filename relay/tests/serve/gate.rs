@@ -3,9 +3,7 @@
 use cssr_proto::index::{Batch, Head};
 use cssr_proto::parcel::BurnKey;
 use cssr_proto::{Day, Envelope, EnvelopeId};
-use cssr_relay::store::{
-    BurnOutcome, Kind, Lives, Pending, Put, PutOutcome, Shelf, StatementName, Store, StoreError,
-};
+use cssr_relay::store::{BurnOutcome, Kind, Lives, Pending, Put, PutOutcome, Shelf, StatementName, Store, StoreError};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,6 +13,7 @@ pub struct Gate<S>(Arc<Inner<S>>);
 
 pub struct Inner<S> {
     store: S,
+    closes: bool,
     open: watch::Sender<bool>,
     /// Puts that have come to the gate.
     pub puts: watch::Sender<usize>,
@@ -24,10 +23,20 @@ pub struct Inner<S> {
 }
 
 impl<S: Store> Gate<S> {
+    /// A store that stays open when the relay closes it, so that the test can give it to another.
     pub fn new(store: S) -> Self {
-        let open = watch::Sender::new(true);
-        let puts = watch::Sender::new(0);
-        Self(Arc::new(Inner { store, open, puts, failing: AtomicBool::new(false), reads: AtomicUsize::new(0) }))
+        Self::with(store, false)
+    }
+
+    /// A store that the relay closes.
+    pub fn closing(store: S) -> Self {
+        Self::with(store, true)
+    }
+
+    fn with(store: S, closes: bool) -> Self {
+        let (open, puts) = (watch::Sender::new(true), watch::Sender::new(0));
+        let (failing, reads) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self(Arc::new(Inner { store, closes, open, puts, failing, reads }))
     }
 
     /// From now on puts wait.
@@ -74,12 +83,7 @@ impl<S: Store> Store for Gate<S> {
         self.0.store.put(put).await
     }
 
-    async fn get(
-        &self,
-        kind: Kind,
-        day: Option<Day>,
-        ids: &[EnvelopeId],
-    ) -> Result<Vec<Option<Envelope>>, StoreError> {
+    async fn get(&self, kind: Kind, day: Option<Day>, ids: &[EnvelopeId]) -> Result<Vec<Option<Envelope>>, StoreError> {
         self.0.reads.fetch_add(ids.len(), Ordering::Relaxed);
         self.0.store.get(kind, day, ids).await
     }
@@ -150,8 +154,7 @@ impl<S: Store> Store for Gate<S> {
         self.0.store.delete_statement(shelf, name).await
     }
 
-    /// The test keeps the store, so that another relay can take it up.
     async fn close(&self) -> Result<(), StoreError> {
-        Ok(())
+        if self.0.closes { self.0.store.close().await } else { Ok(()) }
     }
 }

@@ -9,15 +9,15 @@
 )]
 
 mod client;
-// mod couriers;
+mod couriers;
 mod errors;
 mod gate;
-// mod limits;
+mod limits;
 mod malformed;
 mod office;
-// mod program;
-// mod publications;
+mod program;
+mod publications;
 mod requests;
 mod rig;
-// mod sealing;
-// mod shutdown;
+mod sealing;
+mod shutdown;

@@ -25,11 +25,15 @@ impl From<OfficeError> for Failure {
 fn help(error: &OfficeError) -> &'static str {
     use OfficeError as E;
     match error {
-        E::Io { .. } => "Nothing was issued. See that the folder can be written to and the disk is not full, then try again.",
+        E::Io { .. } => {
+            "Nothing was issued. See that the folder can be written to and the disk is not full, then try again."
+        }
         E::NoOffice(_) => "Give the folder that `cssr-office init` made.",
         E::NotEmpty(_) => "Choose a folder that is empty or not there yet.",
         E::Busy(_) => "Wait until the other program is done. Nothing was changed.",
-        E::Damaged { why: Damage::InTheWay, .. } => "Another roster of this number was written meanwhile. Look at it with `cssr-office show`.",
+        E::Damaged { why: Damage::InTheWay, .. } => {
+            "Another roster of this number was written meanwhile. Look at it with `cssr-office show`."
+        }
         E::Damaged { .. } => {
             "Do not repair it by hand. Put the missing file back from a copy, or make the folder anew from the published \
              roster with `cssr-office restore`."
@@ -47,10 +51,14 @@ fn help(error: &OfficeError) -> &'static str {
             "The file may be from an earlier root, or from another office. Nothing was signed. Put the current root's key \
              file there."
         }
-        E::NotTheSuccessor(_) => "Give the key file of the newest successor: the one that the last `init` or `succeed` named.",
+        E::NotTheSuccessor(_) => {
+            "Give the key file of the newest successor: the one that the last `init` or `succeed` named."
+        }
         E::LineageFull => "Make a new office, and announce its card in a notice of this one.",
         E::NotARequest(_) => "Give a file that `cssr-desk init` or `cssr-desk courier` made. Nothing was changed.",
-        E::Request(_) => "Have the request made again for this office on a machine whose clock is right. Nothing was changed.",
+        E::Request(_) => {
+            "Have the request made again for this office on a machine whose clock is right. Nothing was changed."
+        }
         E::KeyInUse(_) => "See `cssr-office show`. Each seat and each courier makes a request of its own, once.",
         E::KeyWasRevoked(_) => "Have a new key made: with a new folder of `cssr-desk init` or `cssr-desk courier`.",
         E::DeskFull(_) => "Revoke a seat first: a retired one whose replies have all expired, for instance.",

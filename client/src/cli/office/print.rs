@@ -11,11 +11,14 @@ use std::path::Path;
 pub(super) fn initialised(office: &Office, json: bool) -> Result<(), Failure> {
     if json {
         let mut object = card_json(office);
-        extend(&mut object, json!({
-            "office": office.id().to_string(),
-            "root_key_file": office.root_key_file(),
-            "successor_key_file": office.successor_key_file(),
-        }));
+        extend(
+            &mut object,
+            json!({
+                "office": office.id().to_string(),
+                "root_key_file": office.root_key_file(),
+                "successor_key_file": office.successor_key_file(),
+            }),
+        );
         println!("{object}");
         return Ok(());
     }
@@ -26,7 +29,9 @@ pub(super) fn initialised(office: &Office, json: bool) -> Result<(), Failure> {
     println!();
     println!("Do this now:");
     println!("  1. Move {} to another place,", office.successor_key_file().display());
-    println!("     such as a safe in another building. It takes over if the root is lost, and whoever loses both, or both");
+    println!(
+        "     such as a safe in another building. It takes over if the root is lost, and whoever loses both, or both"
+    );
     println!("     passphrases, can never again change anything.");
     println!("  2. Copy {} to a second place, too.", office.root_key_file().display());
     println!("  3. Add a desk: cssr-office desk DIR --number 0 --name NAME");
@@ -109,6 +114,7 @@ pub(super) fn succeeded(office: &Office, made: &Succession, used: &Path, today: 
         println!("{object}");
         return;
     }
+    println!("A new root signs from now on, beginning with this roster. It differs in nothing else.");
     print_warnings(&warnings);
     issued(office, &[], &[], false);
     println!();
@@ -116,7 +122,9 @@ pub(super) fn succeeded(office: &Office, made: &Succession, used: &Path, today: 
     println!("  1. Move {} to another place, as you did with the last one.", made.successor.display());
     println!("  2. {} holds the root's key as well, like", used.display());
     println!("     {}: keep it as its copy, or destroy it.", made.root.display());
-    println!("  3. If the root was stolen and not only lost: distribute new cards. Its thief can deceive whoever holds an");
+    println!(
+        "  3. If the root was stolen and not only lost: distribute new cards. Its thief can deceive whoever holds an"
+    );
     println!("     earlier card and has not yet seen this roster.");
     if let Some(path) = &made.undestroyed {
         println!("  4. {} could not be destroyed: destroy it yourself.", path.display());
@@ -129,7 +137,9 @@ pub(super) fn restored(office: &Office, today: Day, json: bool) {
     self::office(office, today, json);
     if !json {
         println!();
-        println!("If this is not the newest roster that was published, begin again with that one: a second roster of the same");
+        println!(
+            "If this is not the newest roster that was published, begin again with that one: a second roster of the same"
+        );
         println!("number is refused by everyone. To sign, put the root's key file at");
         println!("  {}", office.root_key_file().display());
         println!("or let the successor take over: cssr-office succeed DIR --successor FILE");

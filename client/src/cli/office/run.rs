@@ -27,9 +27,12 @@ pub(super) fn run(command: Command, common: &Common) -> Result<(), Failure> {
             let new = NewOffice { name, relay: relay_from(&relay)?, policy: policy.over(usual_policy()?) };
             init(&dir, new, common, &mut rng)
         }
-        Command::Desk { dir, number, name, .. } => {
-            change(&dir, name.map_or(Change::RemoveDesk(number), |name| Change::SetDesk { number, name }), today, common)
-        }
+        Command::Desk { dir, number, name, .. } => change(
+            &dir,
+            name.map_or(Change::RemoveDesk(number), |name| Change::SetDesk { number, name }),
+            today,
+            common,
+        ),
         Command::Admit { dir, requests, days, compared } => admit(&dir, &requests, days, compared, today, common),
         Command::Retire { dir, desk, seat } => change(&dir, Change::RetireSeat { desk, seat }, today, common),
         Command::Revoke { dir, desk: Some(desk), seat: Some(seat), .. } => {
@@ -62,14 +65,7 @@ fn init(dir: &Path, new: NewOffice, common: &Common, rng: &mut Rng) -> Result<()
     print::initialised(&office, common.json)
 }
 
-fn admit(
-    dir: &Path,
-    files: &[PathBuf],
-    days: u32,
-    compared: bool,
-    today: Day,
-    common: &Common,
-) -> Result<(), Failure> {
+fn admit(dir: &Path, files: &[PathBuf], days: u32, compared: bool, today: Day, common: &Common) -> Result<(), Failure> {
     let office = Office::open(dir)?;
     let mut requests = Vec::new();
     for file in files {
@@ -115,13 +111,7 @@ fn settings(
     issue(office, Change::Settle(Settings { policy, page, forms }), today, common)
 }
 
-fn succeed(
-    dir: &Path,
-    successor: Option<PathBuf>,
-    today: Day,
-    common: &Common,
-    rng: &mut Rng,
-) -> Result<(), Failure> {
+fn succeed(dir: &Path, successor: Option<PathBuf>, today: Day, common: &Common, rng: &mut Rng) -> Result<(), Failure> {
     let mut office = Office::open(dir)?;
     let file = successor.unwrap_or_else(|| office.successor_key_file());
     if !common.json {
@@ -137,9 +127,9 @@ fn succeed(
 }
 
 fn restore(dir: &Path, card: &str, files: &[PathBuf], today: Day, common: &Common) -> Result<(), Failure> {
-    let card: Card = card.parse().map_err(|error| {
-        Failure::usage(error, "Compare the card with the paper it came on, group by group.")
-    })?;
+    let card: Card = card
+        .parse()
+        .map_err(|error| Failure::usage(error, "Compare the card with the paper it came on, group by group."))?;
     let rosters = files.iter().map(|file| read(file, ROSTER_MAX)).collect::<Result<Vec<_>, _>>()?;
     let office = Office::restore(dir, &card, &rosters)?;
     print::restored(&office, today, common.json);
@@ -193,9 +183,8 @@ fn about(file: &Path, error: OfficeError) -> Failure {
 }
 
 fn read(path: &Path, max: usize) -> Result<Vec<u8>, Failure> {
-    read_limited(path, max).map_err(|error| {
-        Failure::usage(format!("could not read {}: {error}", path.display()), "Nothing was changed.")
-    })
+    read_limited(path, max)
+        .map_err(|error| Failure::usage(format!("could not read {}: {error}", path.display()), "Nothing was changed."))
 }
 
 fn relay_from(path: &Path) -> Result<Relay, Failure> {

@@ -14,7 +14,7 @@ pub(super) fn edit(text: &mut Zeroizing<Vec<u8>>) -> io::Result<()> {
     if !Path::new(IN_MEMORY).is_dir() {
         return Err(io::Error::other("there is no memory file system for the editor; use a file or standard input"));
     }
-    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var_os(name)).unwrap_or_else(|| "vi".into());
+    let editor = ["VISUAL", "EDITOR"].iter().find_map(std::env::var_os).unwrap_or_else(|| "vi".into());
     let folder = tempfile::Builder::new().prefix("cssr-").tempdir_in(IN_MEMORY)?;
     let path = folder.path().join("letter.txt");
     crate::files::write_atomic(&path, b"")?;

@@ -1,0 +1,238 @@
+//! What the relay takes from its office, keeps and serves.
+
+use crate::client::Client;
+use crate::gate::Gate;
+use crate::office::{DAY, Office, publish_note, publish_roster, publish_seats};
+use crate::rig::{Rig, genesis, office, relay_key, relay_public_key};
+use chacha20::ChaCha20Rng;
+use cssr_proto::publication::{Notes, Statements};
+use cssr_proto::request::Request;
+use cssr_proto::response::Response;
+use cssr_proto::wire_error::ErrorCode;
+use cssr_proto::{Directory, SeatStatement};
+use cssr_relay::store::{OpenError, Quotas, SledConfig, SledStore};
+use cssr_relay::{Config, ManualClock, OfficeError, Relay, StartError};
+use rand_core::SeedableRng as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+const DAY_LONG: Duration = Duration::from_secs(86_400);
+
+async fn notes(client: &mut Client) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let Response::Notes(Notes { valid, proposed }) = client.ask(Request::Notes).await else { panic!("no notes") };
+    let bytes = |list: &[cssr_proto::publication::NoteBytes]| list.iter().map(|n| n.as_slice().to_vec()).collect();
+    (bytes(&valid), bytes(&proposed))
+}
+
+async fn served(rig: &Rig) -> (Vec<u8>, Vec<u8>) {
+    let mut client = rig.client().await;
+    let Response::Directory(directory) = client.ask(Request::Directory).await else { panic!("no directory") };
+    let Response::Note(note) = client.ask(Request::Note).await else { panic!("no note") };
+    (directory, note)
+}
+
+async fn publish(client: &mut Client, note: &[u8], directory: Option<&Directory>) -> Response {
+    client.ask(publish_note(note, directory)).await
+}
+
+#[tokio::test]
+async fn what_is_published_later_waits_for_a_note() {
+    let mut rig = Rig::open().await;
+    let before = served(&rig).await;
+    let roster = rig.office.sign_roster();
+    assert_eq!(rig.client().await.ask(publish_roster(&roster)).await, Response::Published);
+    assert_eq!(served(&rig).await, before);
+    let note = rig.office.note(DAY, genesis());
+    let directory = rig.office.directory(DAY);
+    let mut courier = rig.courier().await;
+    assert_eq!(publish(&mut courier, note.bytes(), Some(&directory)).await, Response::Published);
+    assert_eq!(served(&rig).await, (directory.bytes().to_vec(), note.bytes().to_vec()));
+}
+
+#[tokio::test]
+async fn seats_are_told_everything_that_is_published() {
+    let rig = Rig::open().await;
+    let Response::Statements(Statements { roster, seat_keys, prekeys }) =
+        rig.client().await.ask(Request::Statements).await
+    else {
+        panic!("no statements")
+    };
+    let pool = rig.office.pool();
+    assert_eq!(roster.unwrap().as_slice(), pool.roster().unwrap().bytes());
+    assert!(seat_keys.iter().map(|key| key.as_slice()).eq(pool.seat_keys().map(|key| key.bytes())));
+    assert!(prekeys.iter().map(|prekey| prekey.as_slice()).eq(pool.prekeys().map(|prekey| prekey.bytes())));
+    assert_eq!((seat_keys.len(), prekeys.len()), (2, 4));
+}
+
+#[tokio::test]
+async fn a_proposed_note_becomes_valid_with_a_second_signature_however_that_comes() {
+    let mut rig = Rig::open().await;
+    let mut courier = rig.courier().await;
+    let first = served(&rig).await;
+    let proposal = rig.office.proposed_note(DAY, genesis());
+    assert_eq!(publish(&mut courier, proposal.bytes(), None).await, Response::Published);
+    assert_eq!(publish(&mut courier, proposal.bytes(), None).await, Response::Published, "known");
+    assert_eq!(notes(&mut courier).await.1, [proposal.bytes()]);
+    assert_eq!(served(&rig).await, first, "one signature of two gives no weight");
+
+    // The other courier signed at the same time, without having seen the first signature.
+    let both = rig.office.second(&proposal);
+    let alone = only_second_signature(both.bytes());
+    assert_eq!(publish(&mut courier, &alone, None).await, Response::Published);
+    let (valid, proposed) = notes(&mut courier).await;
+    assert_eq!((valid.last().unwrap().as_slice(), proposed.len()), (both.bytes(), 0));
+    assert_eq!(served(&rig).await.1, both.bytes());
+}
+
+/// A note of two signatures without the first one: `[payload, [[0, signature], [1, signature]]]`, re-encoded by hand.
+fn only_second_signature(note: &[u8]) -> Vec<u8> {
+    const ENTRY: usize = 1 + 1 + 2 + 64;
+    let entries = note.len() - 2 * ENTRY;
+    assert_eq!(note[entries - 1], 0x82);
+    [&note[..entries - 1], &[0x81], &note[entries + ENTRY..]].concat()
+}
+
+#[tokio::test]
+async fn a_note_older_than_the_newest_or_from_tomorrow_is_refused() {
+    let mut rig = Rig::open().await;
+    let mut courier = rig.courier().await;
+    let (older, newer) = (rig.office.note(DAY, genesis()), rig.office.note(DAY, genesis()));
+    assert_eq!(publish(&mut courier, newer.bytes(), None).await, Response::Published);
+    assert_eq!(error_of(publish(&mut courier, older.bytes(), None).await), ErrorCode::RefusedStatement);
+    assert_eq!(publish(&mut courier, newer.bytes(), None).await, Response::Published, "known");
+    let tomorrow = rig.office.directory(DAY.plus(1));
+    let note = rig.office.note(DAY.plus(1), genesis());
+    assert_eq!(error_of(publish(&mut courier, note.bytes(), Some(&tomorrow)).await), ErrorCode::RefusedStatement);
+    rig.clock.advance(DAY_LONG);
+    rig.handle.tick().await;
+    let mut courier = rig.courier().await;
+    assert_eq!(publish(&mut courier, note.bytes(), Some(&tomorrow)).await, Response::Published);
+}
+
+#[tokio::test]
+async fn a_note_needs_a_directory_that_verifies_and_has_the_newest_roster() {
+    let mut rig = Rig::open().await;
+    let mut courier = rig.courier().await;
+    let old = rig.office.directory(DAY);
+    let old_note = rig.office.note(DAY, genesis());
+    let roster = rig.office.sign_roster();
+    assert_eq!(rig.client().await.ask(publish_roster(&roster)).await, Response::Published);
+    let directory = rig.office.directory(DAY);
+    let note = rig.office.note(DAY, genesis());
+
+    let mut other = Office::new(2, relay_public_key(), DAY);
+    other.sign_roster();
+    other.seat_statements(0);
+    let foreign = other.note(DAY, genesis());
+    for (note, directory) in [
+        (note.bytes(), None),
+        (note.bytes(), Some(&old)),
+        (old_note.bytes(), None),
+        (old_note.bytes(), Some(&old)),
+        (foreign.bytes(), Some(&other.directory(DAY))),
+    ] {
+        assert_eq!(error_of(publish(&mut courier, note, directory).await), ErrorCode::RefusedStatement);
+    }
+    assert_eq!(publish(&mut courier, note.bytes(), Some(&directory)).await, Response::Published);
+    assert_eq!(
+        courier.ask(Request::DirectoryByHash(old.hash())).await,
+        Response::DirectoryByHash(Some(old.bytes().to_vec())),
+        "a valid note still names the old one"
+    );
+}
+
+fn error_of(response: Response) -> ErrorCode {
+    crate::client::error(&response)
+}
+
+#[tokio::test]
+async fn a_restart_changes_nothing_that_is_served() {
+    let mut rig = Rig::open().await;
+    let mut courier = rig.courier().await;
+    for _ in 0..3 {
+        let note = rig.office.note(DAY, genesis());
+        assert_eq!(publish(&mut courier, note.bytes(), None).await, Response::Published);
+    }
+    let proposal = rig.office.proposed_note(DAY, genesis());
+    assert_eq!(publish(&mut courier, proposal.bytes(), None).await, Response::Published);
+    let statements = |mut client: Client| async move { client.ask(Request::Statements).await };
+    let before = (served(&rig).await, notes(&mut courier).await, statements(rig.client().await).await);
+    assert_eq!((before.1.0.len(), before.1.1.len()), (4, 1));
+    drop(courier);
+    let rig = rig.restart().await;
+    let after = (served(&rig).await, notes(&mut rig.client().await).await, statements(rig.client().await).await);
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn an_old_roster_does_not_come_back_with_a_restart() {
+    let mut rig = Rig::open().await;
+    let first = rig.office.pool().roster().unwrap().clone();
+    let second = rig.office.sign_roster();
+    assert_eq!(rig.client().await.ask(publish_roster(&second)).await, Response::Published);
+    let rig = rig.restart().await;
+    assert_eq!(rig.client().await.refused(publish_roster(&first)).await, ErrorCode::RefusedStatement);
+}
+
+#[tokio::test]
+async fn couriers_are_shown_the_notes_of_the_last_weeks_and_sources_never_an_older_one() {
+    let mut rig = Rig::open().await;
+    let first = served(&rig).await;
+    let first_directory = rig.office.directory(DAY).hash();
+    rig.clock.advance(DAY_LONG);
+    rig.handle.tick().await;
+    let roster = rig.office.sign_roster();
+    assert_eq!(rig.client().await.ask(publish_roster(&roster)).await, Response::Published);
+    let mut courier = rig.courier().await;
+    let note = rig.office.note(DAY.plus(1), genesis());
+    let directory = rig.office.directory(DAY.plus(1));
+    assert_eq!(publish(&mut courier, note.bytes(), Some(&directory)).await, Response::Published);
+    // 14 days that letters live, and 60.
+    for _ in 1..=75 {
+        rig.clock.advance(DAY_LONG);
+        rig.handle.tick().await;
+    }
+    let mut client = rig.client().await;
+    assert_eq!(notes(&mut client).await.0, [note.bytes()]);
+    assert_eq!(client.ask(Request::DirectoryByHash(first_directory)).await, Response::DirectoryByHash(None));
+    rig.clock.advance(DAY_LONG);
+    rig.handle.tick().await;
+    let rig = rig.restart().await;
+    assert_eq!(served(&rig).await.1, note.bytes(), "even if it is older than that");
+    assert_ne!(served(&rig).await, first);
+}
+
+#[tokio::test]
+async fn a_seat_may_publish_what_is_known_again() {
+    let mut rig = Rig::open().await;
+    let statements = rig.office.seat_statements(0);
+    assert_eq!(rig.client().await.ask(publish_seats(&statements)).await, Response::Published);
+    for statement in &statements {
+        assert!(SeatStatement::from_bytes(statement).is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_relay_does_not_start_with_the_statements_of_another_office() {
+    let (store, _, clock) = Rig::open().await.stop().await;
+    let other = Office::new(2, relay_public_key(), DAY);
+    let config = Config::new(other.card(), relay_key());
+    let refused = Relay::start(store, config, clock).await;
+    assert!(matches!(refused, Err(StartError::Office(OfficeError::OtherOffice))));
+}
+
+#[tokio::test]
+async fn two_relays_do_not_share_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = SledConfig {
+        directory: folder.path().join("data"),
+        relay: relay_public_key(),
+        quotas: Quotas { letters: 10, chunks: 10 },
+    };
+    let open = || SledStore::open(&config, ChaCha20Rng::seed_from_u64(1));
+    let clock = Arc::new(ManualClock::new(DAY));
+    let rig = Rig::with(Gate::new(open().unwrap()), office(), clock, |_| {}).await;
+    let second: Result<SledStore, OpenError> = open();
+    assert!(second.is_err());
+    drop(rig);
+}

@@ -1,0 +1,161 @@
+//! Batches and days, by the clock.
+
+use crate::client::{Client, chunk, envelope, id, letter};
+use crate::office::DAY;
+use crate::rig::{Rig, relay_key};
+use cssr_proto::index::{Group, Index};
+use cssr_proto::request::Request;
+use cssr_proto::response::Response;
+use cssr_proto::{Day, List};
+use cssr_relay::{Config, Relay, StartError};
+use std::sync::Arc;
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY_LONG: Duration = Duration::from_secs(86_400);
+
+async fn sizes(client: &mut Client, day: Day) -> Vec<usize> {
+    match client.ask(Request::Index(day)).await {
+        Response::Index(Index { batches }) => batches.iter().map(|batch| batch.ids().len()).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn sixteen_letters_are_sealed_after_a_minute_and_fewer_at_the_half_hour() {
+    let rig = Rig::open().await;
+    let mut client = rig.client().await;
+    for seed in 0..16 {
+        client.ask(letter(seed)).await;
+    }
+    rig.clock.advance(MINUTE - Duration::from_secs(1));
+    rig.handle.tick().await;
+    assert_eq!(sizes(&mut client, DAY).await, [] as [usize; 0]);
+    rig.clock.advance(Duration::from_secs(1));
+    rig.handle.tick().await;
+    assert_eq!(sizes(&mut client, DAY).await, [16]);
+    client.ask(letter(100)).await;
+    rig.clock.advance(28 * MINUTE);
+    rig.handle.tick().await;
+    assert_eq!(sizes(&mut client, DAY).await, [16]);
+    rig.clock.advance(MINUTE);
+    rig.handle.tick().await;
+    assert_eq!(sizes(&mut client, DAY).await, [16, 1]);
+}
+
+#[tokio::test]
+async fn the_sealer_wakes_by_itself() {
+    let rig = Rig::open_with(|config| config.sealing.min_letters = 1).await;
+    let (mut client, mut courier) = (rig.client().await, rig.courier().await);
+    let from = cssr_proto::request::NextBatches { letters: 1, chunks: 1 };
+    courier.send(Request::Watch(from)).await;
+    courier.receive().await;
+    client.ask(letter(1)).await;
+    let batch = loop {
+        // The sealer may be between two looks at the clock, so time passes until it has looked.
+        rig.clock.advance(Duration::from_secs(1));
+        tokio::select! {
+            biased;
+            response = courier.receive() => match response {
+                Response::Batch(_, batch) => break batch,
+                other => panic!("{other:?}"),
+            },
+            () = tokio::task::yield_now() => {}
+        }
+    };
+    assert_eq!(batch.ids(), [id(1)]);
+}
+
+#[tokio::test]
+async fn a_post_that_was_there_already_does_not_make_the_next_one_seem_old() {
+    let rig = Rig::open().await;
+    let mut client = rig.client().await;
+    client.ask(letter(1)).await;
+    rig.handle.seal().await;
+    client.ask(letter(1)).await;
+    rig.handle.tick().await;
+    rig.clock.advance(29 * MINUTE);
+    rig.handle.tick().await;
+    for seed in 2..18 {
+        client.ask(letter(seed)).await;
+    }
+    rig.handle.tick().await;
+    assert_eq!(sizes(&mut client, DAY).await, [1], "16 letters that have just come were sealed at once");
+}
+
+#[tokio::test]
+async fn letters_are_listed_under_the_day_on_which_they_came() {
+    let rig = Rig::open().await;
+    let mut client = rig.client().await;
+    rig.clock.advance(DAY_LONG - Duration::from_secs(1));
+    rig.handle.tick().await;
+    client.ask(letter(1)).await;
+    rig.clock.advance(Duration::from_secs(1));
+    rig.handle.tick().await;
+    client.ask(letter(2)).await;
+    rig.handle.seal().await;
+    assert_eq!(rig.client().await.announcement.day, DAY.plus(1));
+    assert_eq!((sizes(&mut client, DAY).await, sizes(&mut client, DAY.plus(1)).await), (vec![1], vec![1]));
+}
+
+#[tokio::test]
+async fn the_day_never_goes_back_and_never_far_forward() {
+    let rig = Rig::open().await;
+    rig.clock.set_day(DAY.minus(3));
+    rig.handle.tick().await;
+    assert_eq!(rig.client().await.announcement.day, DAY);
+    rig.clock.set_day(DAY.plus(8));
+    rig.handle.tick().await;
+    assert_eq!(rig.client().await.announcement.day, DAY, "a jump of eight days is not believed");
+    rig.clock.set_day(DAY.plus(7));
+    rig.handle.tick().await;
+    assert_eq!(rig.client().await.announcement.day, DAY.plus(7));
+}
+
+#[tokio::test]
+async fn a_relay_that_was_off_for_long_starts_only_if_the_operator_vouches_for_the_date() {
+    let (store, office, clock) = Rig::open().await.stop().await;
+    clock.set_day(DAY.plus(30));
+    let mut config = Config::new(office.card(), relay_key());
+    let refused = Relay::start(store.clone(), config, Arc::clone(&clock) as _).await;
+    assert!(matches!(refused, Err(StartError::Clock(jump)) if (jump.last, jump.clock) == (DAY, DAY.plus(30))));
+    config = Config::new(office.card(), relay_key());
+    config.accept_day = Some(DAY.plus(30));
+    assert!(Relay::start(store, config, clock).await.is_ok());
+}
+
+#[tokio::test]
+async fn letters_and_chunks_are_gone_when_their_life_is_over() {
+    let rig = Rig::open().await;
+    let mut client = rig.client().await;
+    client.ask(letter(1)).await;
+    client.ask(chunk(2)).await;
+    rig.handle.seal().await;
+    assert_eq!(sizes(&mut client, DAY).await, [1]);
+    let mut life = (0, 0);
+    for day in 1..=16 {
+        rig.clock.advance(DAY_LONG);
+        rig.handle.tick().await;
+        let mut client = rig.client().await;
+        let Response::Group(letters) = client.ask(Request::Group(Group { day: DAY, number: 0 })).await else {
+            panic!("no group")
+        };
+        let held = letters[0].as_ref().is_some_and(|letter| letter.envelope() == &envelope(1));
+        assert_eq!(held, sizes(&mut client, DAY).await == [1], "listed and held");
+        let chunk = client.ask(Request::Have(List::new(vec![id(2)]).unwrap())).await == Response::Have(vec![true]);
+        life = (if held { day } else { life.0 }, if chunk { day } else { life.1 });
+    }
+    assert_eq!(life, (14, 7));
+}
+
+#[tokio::test]
+async fn what_waited_before_a_restart_is_sealed_after_it() {
+    let rig = Rig::open().await;
+    let mut client = rig.client().await;
+    client.ask(letter(1)).await;
+    let rig = rig.restart().await;
+    rig.handle.tick().await;
+    rig.clock.advance(30 * MINUTE);
+    rig.handle.tick().await;
+    assert_eq!(sizes(&mut rig.client().await, DAY).await, [1]);
+}
