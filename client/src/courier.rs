@@ -157,3 +157,6 @@ fn lock(folder: &Path) -> Result<File, CourierError> {
         Err(TryLockError::Error(error)) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

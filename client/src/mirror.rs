@@ -237,3 +237,8 @@ fn read_file(path: &Path, max: usize) -> Result<Vec<u8>, DamageKind> {
         _ => DamageKind::Unreadable,
     })
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

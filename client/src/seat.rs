@@ -257,3 +257,6 @@ fn lock(folder: &Path) -> Result<File, SeatError> {
         Err(TryLockError::Error(error)) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ pub(crate) enum Command {
 
 /// Runs until the commands end.
 pub(crate) async fn run<S: Store>(relay: Arc<Shared<S>>, mut commands: mpsc::Receiver<Command>) {
-    let mut failed = false;
+    let mut expiry_due = false;
     loop {
         let until = relay.clock.elapsed() + relay.sealing.tick();
         let command = tokio::select! {
@@ -32,12 +32,7 @@ pub(crate) async fn run<S: Store>(relay: Arc<Shared<S>>, mut commands: mpsc::Rec
             Some(Command::Tick(answer)) => (false, Some(answer)),
             Some(Command::SealAll(answer)) => (true, Some(answer)),
         };
-        let worked = tick(&relay, all).await;
-        match &worked {
-            Err(error) if !failed => tracing::error!(%error, "the store failed"),
-            _ => {}
-        }
-        failed = worked.is_err();
+        tick(&relay, all, &mut expiry_due).await;
         if let Some(answer) = answer {
             // Who asked may have gone.
             let _ = answer.send(());
@@ -45,16 +40,27 @@ pub(crate) async fn run<S: Store>(relay: Arc<Shared<S>>, mut commands: mpsc::Rec
     }
 }
 
-async fn tick<S: Store>(relay: &Shared<S>, all: bool) -> Result<(), StoreError> {
-    let turned = relay.follow_clock();
-    let now = relay.sealing.moment(&*relay.clock);
-    let sealed = seal(relay, Kind::Letter, all, now).await.and(seal(relay, Kind::Chunk, all, now).await);
-    if turned {
-        // Even if sealing failed: forgetting matters more.
-        expire(relay).await?;
+async fn tick<S: Store>(relay: &Shared<S>, all: bool, expiry_due: &mut bool) {
+    if relay.follow_clock() {
+        *expiry_due = true;
         relay.counts.report();
+        relay.forget_failure();
     }
-    sealed
+    let now = relay.sealing.moment(&*relay.clock);
+    for kind in [Kind::Letter, Kind::Chunk] {
+        if let Err(error) = seal(relay, kind, all, now).await {
+            relay.store_failed(&error);
+        }
+    }
+    // Even if sealing failed: forgetting matters more. Again and again until it has been done.
+    if *expiry_due {
+        match expire(relay).await {
+            Ok(()) => *expiry_due = false,
+            Err(error) => {
+                relay.store_failed(&error);
+            }
+        }
+    }
 }
 
 /// Seals what is due, of the oldest day first, as the store does.
@@ -89,7 +95,8 @@ pub(crate) async fn expire<S: Store>(relay: &Shared<S>) -> Result<(), StoreError
     let days = relay.store.expire(today, relay.office.lives()).await;
     relay.index.clear();
     let forgotten = relay.office.forget(today).await;
-    tracing::info!(%today, expired = days.as_ref().copied().unwrap_or_default(), "a new day");
-    days?;
-    forgotten
+    let expired = days?;
+    forgotten?;
+    tracing::info!(%today, expired, "what is older than its life is destroyed");
+    Ok(())
 }

@@ -10,6 +10,7 @@ use crate::store::{Kind, Store, StoreError};
 use crate::today::{ClockJump, Today};
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::session::Announcement;
+use cssr_proto::wire_error::ErrorCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Semaphore, watch};
@@ -33,6 +34,7 @@ pub(crate) struct Shared<S> {
     chunks: Arc<Semaphore>,
     pub(crate) publications: Semaphore,
     clock_jumped: AtomicBool,
+    failure_told: AtomicBool,
 }
 
 /// Why a relay does not start.
@@ -73,6 +75,7 @@ impl<S: Store> Shared<S> {
             chunks: Arc::new(Semaphore::new(limits.chunks_in_flight)),
             publications: Semaphore::new(limits.publications),
             clock_jumped: AtomicBool::new(false),
+            failure_told: AtomicBool::new(false),
         })
     }
 
@@ -91,6 +94,20 @@ impl<S: Store> Shared<S> {
             Kind::Letter => &self.letters,
             Kind::Chunk => &self.chunks,
         }
+    }
+
+    /// Tells the log that the store failed, once a day: more would tell when somebody was here. The peer learns only that
+    /// something did.
+    pub(crate) fn store_failed(&self, error: &StoreError) -> ErrorCode {
+        if !self.failure_told.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "the store failed");
+        }
+        ErrorCode::StorageFailed
+    }
+
+    /// A failure from now on is told again.
+    pub(crate) fn forget_failure(&self) {
+        self.failure_told.store(false, Ordering::Relaxed);
     }
 
     /// Goes on to the clock's day; tells whether that is another one. A clock that is not believed is told of once.

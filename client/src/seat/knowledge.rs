@@ -253,7 +253,8 @@ impl Knowledge {
         let mut superseded = None;
         let mut named = false;
         for (n, note) in notes.iter().enumerate() {
-            if note.directory != directory {
+            // What it was named for after the letter had arrived excuses nothing that was wrong before.
+            if note.directory != directory || (note.day > arrived && superseded.is_some()) {
                 continue;
             }
             named = true;

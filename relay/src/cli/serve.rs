@@ -9,7 +9,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The system's buffer for what a peer has not taken in yet. Small, so that a slow peer shows as one, and an answer to
 /// a ping does not wait behind megabytes; large enough for 64 KiB in each round trip.
@@ -91,11 +93,11 @@ fn log(level: Level) {
         Level::Debug => LevelFilter::DEBUG,
         Level::Trace => LevelFilter::TRACE,
     };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .without_time()
         .with_target(false)
-        .with_ansi(false)
-        .init();
+        .with_ansi(false);
+    let ours = Targets::new().with_target("cssr_relay", level);
+    tracing_subscriber::registry().with(lines).with(ours).init();
 }

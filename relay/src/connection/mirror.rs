@@ -2,7 +2,6 @@
 
 use super::answers::Frames;
 use super::frames::To;
-use super::requests::failed;
 use crate::shared::Shared;
 use crate::store::{Kind, Store};
 use cssr_proto::frame::Frame;
@@ -93,7 +92,7 @@ impl<S: Store> Mirror<S> {
             }
             let batches = match self.shared.store.batches_from(kind, *next, 1).await {
                 Ok(batches) => batches,
-                Err(error) => return Ok(Err(failed(error))),
+                Err(error) => return Ok(Err(self.shared.store_failed(&error))),
             };
             let Some(batch) = batches.first() else { break };
             if *self.stopped.borrow() {
@@ -105,7 +104,7 @@ impl<S: Store> Mirror<S> {
         match self.shared.store.head(kind).await {
             // A courier that asks for more than there ever was sees that the relay has lost something.
             Ok(head) => *next = head.number().saturating_add(1).min((*next).max(1)),
-            Err(error) => return Ok(Err(failed(error))),
+            Err(error) => return Ok(Err(self.shared.store_failed(&error))),
         }
         Ok(Ok(()))
     }
@@ -139,10 +138,13 @@ impl<S: Store> Mirror<S> {
         let mut envelopes = Vec::new();
         for id in ids {
             let one = get(std::slice::from_ref(id)).await;
-            if let Err(error) = &one {
-                tracing::error!(%error, "an envelope is mirrored as absent");
+            match one {
+                Ok(one) => envelopes.push(one.into_iter().next().flatten()),
+                Err(error) => {
+                    self.shared.store_failed(&error);
+                    envelopes.push(None);
+                }
             }
-            envelopes.push(one.ok().and_then(|one| one.into_iter().next().flatten()));
         }
         envelopes
     }

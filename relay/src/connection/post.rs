@@ -2,7 +2,7 @@
 
 use super::answers::Frames;
 use super::frames::To;
-use super::requests::{Answering, failed, ready};
+use super::requests::{Answering, ready};
 use crate::shared::Shared;
 use crate::store::{Kind, Put, PutOutcome, Store, StoreError};
 use cssr_proto::Envelope;
@@ -83,22 +83,27 @@ async fn store<S: Store>(
     if !paid.await {
         return to.error(ErrorCode::Postage);
     }
-    match put(&shared, &post).await {
+    let stored = match to_put(&shared, post) {
+        Ok(put) => shared.store.put(put).await,
+        Err(error) => Err(error),
+    };
+    match stored {
         Ok(PutOutcome::Stored | PutOutcome::Already) => to.done(),
         Ok(PutOutcome::Conflict) => to.error(ErrorCode::Conflict),
         Ok(PutOutcome::Full) => to.error(ErrorCode::Full),
-        Err(error) => to.error(failed(error)),
+        Err(error) => to.error(shared.store_failed(&error)),
     }
 }
 
-async fn put<S: Store>(shared: &Shared<S>, post: &Post) -> Result<PutOutcome, StoreError> {
+/// Takes the frame, so that its copy of the envelope is gone before the store is waited for.
+fn to_put<S: Store>(shared: &Shared<S>, post: Post) -> Result<Put, StoreError> {
     let kind = post.kind();
     // Before it is stored: then nothing that waits is older than what is noted.
     shared.arrivals.note(kind, shared.sealing.moment(&*shared.clock));
     // A post always carries a whole envelope.
     let envelope = Envelope::from_slice(post.envelope()).map_err(|_| StoreError::Misuse("an envelope's size"))?;
     let burn = post.burn_hash().copied().map(BurnHash);
-    shared.store.put(Put { day: shared.today.get(), kind, id: *post.id(), burn, envelope }).await
+    Ok(Put { day: shared.today.get(), kind, id: *post.id(), burn, envelope })
 }
 
 /// Verifying takes as long as three small requests, so it is done beside the threads that serve connections.

@@ -5,7 +5,7 @@ use super::frames::{To, error, one};
 use super::mirror;
 use super::post::Poster;
 use crate::shared::Shared;
-use crate::store::{BurnOutcome, Kind, Store, StoreError};
+use crate::store::{BurnOutcome, Kind, Store};
 use cssr_proto::frame::Frame;
 use cssr_proto::index::Group;
 use cssr_proto::parcel::BurnKey;
@@ -111,12 +111,12 @@ impl<S: Store> Requests<S> {
             Request::Statements => to.bytes(Arc::clone(&view.statements)),
             Request::Notes => to.bytes(Arc::clone(&view.notes)),
             Request::Index(day) => to.later(async move {
-                let index = shared.index.get(&*shared.store, day).await.map_err(failed)?;
+                let index = shared.index.get(&*shared.store, day).await.map_err(|error| shared.store_failed(&error))?;
                 Ok(to.bytes(index))
             }),
             Request::Group(group) => to.later(group_of(shared, to, group)),
             Request::Have(ids) => to.later(async move {
-                let have = shared.store.have(&ids).await.map_err(failed)?;
+                let have = shared.store.have(&ids).await.map_err(|error| shared.store_failed(&error))?;
                 to.answer().have(&have).map(one).map_err(|_| ErrorCode::StorageFailed)
             }),
             Request::Fetch(id) => to.later(fetch(shared, to, id)),
@@ -189,18 +189,13 @@ pub(super) fn ready(frames: Frames) -> Answering {
     std::future::ready(frames).boxed()
 }
 
-/// The store tells the log what failed; the peer learns that something did.
-pub(super) fn failed(_: StoreError) -> ErrorCode {
-    ErrorCode::StorageFailed
-}
-
 async fn group_of<S: Store>(shared: Arc<Shared<S>>, to: To, group: Group) -> Result<Frames, ErrorCode> {
     let view = shared.office.view();
     let size = view.served.as_ref().ok_or(ErrorCode::NotReady)?.policy.group;
     let first = u64::from(group.number).saturating_mul(size.get());
     // A group has 16 letters at most.
     let count = usize::try_from(size.get()).unwrap_or_default();
-    let letters = shared.store.letters(group.day, first, count).await.map_err(failed)?;
+    let letters = shared.store.letters(group.day, first, count).await.map_err(|error| shared.store_failed(&error))?;
     let frames = (0..).zip(letters).map_while(move |(place, letter)| {
         let letter = letter.as_ref().map(|(id, envelope)| (id, envelope.as_bytes()));
         to.answer().letter(place, size, letter).ok()
@@ -209,7 +204,7 @@ async fn group_of<S: Store>(shared: Arc<Shared<S>>, to: To, group: Group) -> Res
 }
 
 async fn fetch<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId) -> Result<Frames, ErrorCode> {
-    let chunks = shared.store.get(Kind::Chunk, None, &[id]).await.map_err(failed)?;
+    let chunks = shared.store.get(Kind::Chunk, None, &[id]).await.map_err(|error| shared.store_failed(&error))?;
     let chunk = chunks.into_iter().next().flatten();
     to.answer()
         .chunk(chunk.as_ref().map(|chunk| (&id, chunk.as_bytes())))
@@ -218,7 +213,7 @@ async fn fetch<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId) -> Resu
 }
 
 async fn directory_by_hash<S: Store>(shared: Arc<Shared<S>>, to: To, hash: Hash) -> Result<Frames, ErrorCode> {
-    let directory = shared.office.directory(hash).await.map_err(failed)?;
+    let directory = shared.office.directory(hash).await.map_err(|error| shared.store_failed(&error))?;
     Ok(to.bytes(directory.unwrap_or_default().into()))
 }
 
@@ -227,7 +222,7 @@ async fn burn<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId, key: Bur
         // What was never there, or has expired, is gone as was asked for.
         Ok(BurnOutcome::Burned | BurnOutcome::Absent) => to.done(),
         Ok(BurnOutcome::Refused) => to.error(ErrorCode::RefusedBurn),
-        Err(error) => to.error(failed(error)),
+        Err(error) => to.error(shared.store_failed(&error)),
     }
 }
 
@@ -236,6 +231,6 @@ async fn publish<S: Store>(shared: Arc<Shared<S>>, to: To, publication: Publicat
     match shared.office.publish(publication, shared.today.get()).await {
         Ok(()) => to.done(),
         Err(crate::office::Refused::Statement) => to.error(ErrorCode::RefusedStatement),
-        Err(crate::office::Refused::Store(error)) => to.error(failed(error)),
+        Err(crate::office::Refused::Store(error)) => to.error(shared.store_failed(&error)),
     }
 }
