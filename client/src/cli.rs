@@ -1,6 +1,7 @@
 //! The programs: what they share, and one module each.
 
 pub mod connect;
+pub mod desk;
 pub mod office;
 pub mod outcome;
 pub mod secret;

@@ -29,7 +29,7 @@ pub use session::{Connection, SessionFailure};
 pub use walk::WalkError;
 
 use crate::files::{KeyFileKind, StaffPassphrase, open_key_file, read_limited, seal_key_file, write_atomic};
-use cssr_proto::keys::CourierKey;
+use cssr_proto::keys::{CourierKey, CourierPublicKey};
 use cssr_proto::{Card, CourierNumber, CourierRequest, Day, DeskNumber, Label, Roster, SeatNumber, Unverified};
 use rand_core::CryptoRng;
 use state::State;
@@ -116,6 +116,12 @@ impl Courier {
         let key: [u8; 32] = key.as_slice().try_into().map_err(|_| CourierError::Damaged)?;
         let key = CourierKey::from_bytes(*Zeroizing::new(key));
         Ok(Self { folder: folder.to_path_buf(), key, state: State::load(folder)?, _lock: lock })
+    }
+
+    /// The public half of its signing key, for a person to compare before the office admits it.
+    #[must_use]
+    pub fn public_key(&self) -> CourierPublicKey {
+        self.key.public()
     }
 
     /// The office's card.

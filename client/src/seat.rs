@@ -48,6 +48,7 @@ pub use view::{From, LetterState, LetterSummary, SentSummary};
 use crate::files::{KeyFileKind, StaffPassphrase, open_key_file, read_limited, seal_key_file, write_atomic};
 use case::Case;
 use chain::Chain;
+use cssr_proto::keys::SeatPublicKey;
 use cssr_proto::message::Message;
 use cssr_proto::{Card, Day, DeskNumber, Epoch, Label, Roster, Signed, Unverified};
 use identity::{Admitted, Identity};
@@ -152,6 +153,12 @@ impl Seat {
         self.vault.write(Kind::Knowledge, &self.knowledge.to_bytes(), rng)?;
         self.identity.save(&self.vault, rng)?;
         Ok(admission)
+    }
+
+    /// The public half of its signing key, for a person to compare before the office admits it.
+    #[must_use]
+    pub fn signing_key(&self) -> SeatPublicKey {
+        self.identity.signing.public()
     }
 
     /// The office's card.
