@@ -7,6 +7,7 @@
 mod checkout;
 mod require;
 mod test;
+mod r#try;
 mod wasm;
 
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ use clap::Parser;
 enum Command {
     /// Run every test; with CSSR_REQUIRE=all a missing tool is a failure.
     Test,
+    /// Do the main job: testimony in, answer out, every program a process of its own. Then stay up.
+    Try(r#try::Options),
     /// Build the protocol crate for WebAssembly.
     Wasm,
 }
@@ -26,6 +29,7 @@ enum Command {
 fn main() -> ExitCode {
     match Command::parse() {
         Command::Test => test::run(),
+        Command::Try(options) => r#try::run(&options),
         Command::Wasm => wasm::run(),
     }
 }

@@ -59,19 +59,24 @@ pub(super) fn new_passphrase(common: &Common) -> Result<StaffPassphrase, Failure
     Ok(StaffPassphrase::new(passphrase.as_str().to_owned()))
 }
 
-/// The text of a reply, without the line's end that an editor leaves.
+/// The text of a reply, byte for byte.
 pub(super) fn text(file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(TEXT_MAX + 2));
-    let limit = TEXT_MAX as u64 + 2;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(TEXT_MAX + 1));
+    let limit = TEXT_MAX as u64 + 1;
     let read = match file.filter(|path| *path != Path::new("-")) {
         Some(path) => std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
         None => std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
     };
     read.map_err(|error| Failure::failed(format!("the text cannot be read: {error}"), "Nothing was written."))?;
+    if bytes.len() > TEXT_MAX {
+        return Err(Failure::usage(
+            "the text is longer than 65,000 bytes, which is more than a letter may carry",
+            "Answer in parts. Nothing was written.",
+        ));
+    }
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Failure::usage("the text is not UTF-8", "Save it as UTF-8 and try again. Nothing was written."))?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    Ok(Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 fn no_passphrase(error: std::io::Error) -> Failure {

@@ -1,0 +1,217 @@
+//! Programs, and calls of them.
+
+use crate::Failure;
+use serde_json::Value;
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A call that takes longer than this is ended: something hangs. Longer than all attempts of a visit at a machine that
+/// is busy with other things.
+const LONGEST_CALL: Duration = Duration::from_secs(180);
+/// How often to see whether a program has ended.
+const POLL: Duration = Duration::from_millis(5);
+
+/// The folder that holds the programs.
+#[derive(Clone, Debug)]
+pub struct Programs(PathBuf);
+
+impl Programs {
+    /// The programs in a folder.
+    ///
+    /// # Errors
+    /// [`Failure::NotBuilt`] if one of the four is not there.
+    pub fn in_folder(folder: impl Into<PathBuf>) -> Result<Self, Failure> {
+        let folder = folder.into();
+        for name in ["cssr-relay", "cssr-office", "cssr-desk", "cssr-source"] {
+            let program = folder.join(name);
+            if !program.is_file() {
+                return Err(Failure::NotBuilt(program));
+            }
+        }
+        Ok(Self(folder))
+    }
+
+    /// The programs that were built together with the running test: those in the folder above it.
+    ///
+    /// # Errors
+    /// [`Failure::NotBuilt`] as above.
+    pub fn beside_this_test() -> Result<Self, Failure> {
+        let test = std::env::current_exe().map_err(Failure::environment("the path of this test"))?;
+        let folder = test.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+        Self::in_folder(folder)
+    }
+
+    /// Where the programs are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    /// Begins a call of a program, which will run in a folder.
+    #[must_use]
+    pub fn call(&self, program: &str, folder: &Path) -> Call {
+        let mut command = Command::new(self.0.join(program));
+        command.current_dir(folder);
+        Call { program: program.to_owned(), command, line: program.to_owned(), stdin: Vec::new() }
+    }
+}
+
+/// A call of a program that has not been made yet.
+#[derive(Debug)]
+pub struct Call {
+    program: String,
+    command: Command,
+    line: String,
+    stdin: Vec<u8>,
+}
+
+impl Call {
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<I: IntoIterator<Item = A>, A: AsRef<OsStr>>(mut self, arguments: I) -> Self {
+        for argument in arguments {
+            self.line.push(' ');
+            self.line.push_str(&argument.as_ref().to_string_lossy());
+            self.command.arg(argument);
+        }
+        self
+    }
+
+    /// Gives the program a passphrase on its standard input, which is the only place for one that every system has.
+    #[must_use]
+    pub fn passphrase(self, passphrase: &str) -> Self {
+        let mut call = self.args(["--passphrase-fd", "0"]);
+        call.stdin = format!("{passphrase}\n").into_bytes();
+        call
+    }
+
+    /// Gives the program bytes on its standard input.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// Sets a variable of the program's environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.command.env(name, value.into());
+        self
+    }
+
+    /// Makes the call and waits for its end, whatever the exit code.
+    ///
+    /// # Errors
+    /// [`Failure::Environment`] if it cannot be started, [`Failure::TooLong`] if it does not end.
+    pub fn outcome(mut self) -> Result<Outcome, Failure> {
+        let failed = || Failure::environment(self.program.clone());
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().map_err(failed())?;
+        let stdin = child.stdin.take();
+        let input = std::mem::take(&mut self.stdin);
+        // A program that does not read its input closes the pipe: not an error of the call.
+        let writer = thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&input)));
+        let stdout = reader(child.stdout.take());
+        let stderr = reader(child.stderr.take());
+        let status = wait(&mut child, LONGEST_CALL).map_err(failed())?;
+        let _closed = writer.join();
+        let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+        let Some(status) = status else {
+            return Err(Failure::TooLong { command: self.line, seconds: LONGEST_CALL.as_secs() });
+        };
+        Ok(Outcome { command: self.line, code: status.code(), stdout, stderr })
+    }
+
+    /// Makes the call, which must end with code 0.
+    ///
+    /// # Errors
+    /// As [`Call::outcome`], and [`Failure::Refused`].
+    pub fn run(self) -> Result<Outcome, Failure> {
+        self.outcome()?.success()
+    }
+
+    /// Makes the call with `--json`, which must end with code 0, and gives what it printed.
+    ///
+    /// # Errors
+    /// As [`Call::run`], and [`Failure::Unexpected`] if that is not one JSON value.
+    pub fn json(self) -> Result<Value, Failure> {
+        self.args(["--json"]).run()?.json()
+    }
+
+    /// Starts the program without waiting for its end. Its standard error stays that of this process.
+    pub(crate) fn start(mut self) -> Result<Child, Failure> {
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped());
+        self.command.spawn().map_err(Failure::environment(self.program))
+    }
+
+    pub(crate) fn log_to(mut self, log: impl Into<Stdio>) -> Self {
+        self.command.stderr(log);
+        self
+    }
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The command line.
+    pub command: String,
+    /// The exit code; none if a signal ended the program.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it said of errors and progress.
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// The outcome itself if the exit code is 0.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`].
+    pub fn success(self) -> Result<Self, Failure> {
+        if self.code == Some(0) {
+            return Ok(self);
+        }
+        Err(Failure::Refused { command: self.command, code: self.code, stderr: self.stderr.trim().to_owned() })
+    }
+
+    /// What was printed, as one JSON value.
+    ///
+    /// # Errors
+    /// [`Failure::Unexpected`] if it is not.
+    pub fn json(&self) -> Result<Value, Failure> {
+        serde_json::from_str(&self.stdout)
+            .map_err(|error| Failure::Unexpected(format!("`{}` printed no JSON ({error})", self.command)))
+    }
+}
+
+fn reader(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            // What was read before an error is still worth showing.
+            let _partly = stream.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Waits for a program to end; `None`, and the program is ended, if that takes too long.
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<std::process::ExitStatus>> {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if started.elapsed() > limit {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(POLL);
+    }
+}
