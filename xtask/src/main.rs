@@ -4,12 +4,14 @@
 //! 1 something failed (and was named on the way), 2 wrong arguments.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to the terminal")]
 
+mod bench;
 mod checkout;
 mod require;
 mod test;
 mod r#try;
 mod wasm;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,6 +20,13 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Command {
+    /// Measure how fast things are, each beside its limit; `bench --help` says more.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// For the benchmarks.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Run every test; with CSSR_REQUIRE=all a missing tool is a failure.
     Test,
     /// Do the main job: testimony in, answer out, every program a process of its own. Then stay up.
@@ -28,6 +37,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Command::parse() {
+        Command::Bench { arguments } => bench::run(&arguments),
         Command::Test => test::run(),
         Command::Try(options) => r#try::run(&options),
         Command::Wasm => wasm::run(),
