@@ -238,6 +238,28 @@ fn values_outside_their_limits_are_refused() {
 }
 
 #[test]
+fn text_that_is_not_utf_8_is_refused_wherever_it_stands() {
+    let texts = |bytes: &[u8; 2]| {
+        let text = [&b"\x01\x62"[..], bytes].concat();
+        let language = [&b"\x03\x62"[..], bytes].concat();
+        let extension = [&b"\x18\x40\x62"[..], bytes].concat();
+        let nested = [&b"\x18\x41\xa1\x00\x81\x62"[..], bytes].concat();
+        [
+            map(&[KIND[1], &text, DAY]),
+            map(&[KIND[1], &text, DAY, b"\x18\x40\x00"]),
+            map(&[KIND[1], TEXT, DAY, &language]),
+            map(&[KIND[1], TEXT, DAY, &language, b"\x18\x40\x00"]),
+            map(&[KIND[1], TEXT, DAY, &extension]),
+            map(&[KIND[1], TEXT, DAY, b"\x18\x40\x00", &nested]),
+        ]
+    };
+    assert!(texts(b"ar").iter().all(|bytes| Message::from_bytes(bytes).is_ok()));
+    for bytes in [b"\xff\xfe", b"\xc0\xaf", b"a\xd8", b"\x80\x80"] {
+        assert!(texts(bytes).iter().all(|bytes| Message::from_bytes(bytes).is_err()), "{bytes:02x?}");
+    }
+}
+
+#[test]
 fn a_testimony_carries_at_most_16_manifests() {
     assert!(List::<Manifest, 0, 16>::new((0..17).map(|_| manifest()).collect()).is_err());
     let mut one = Encoder::new(Vec::new());

@@ -31,11 +31,14 @@ pub(super) fn read(bytes: &[u8]) -> Option<Message> {
         return None;
     }
     let known = extensions::split(bytes)?;
+    // Encoding again and comparing refuses unknown keys, fields that the kind does not have, empty lists and nulls.
+    if known.alone {
+        return from_slice("message", bytes, MESSAGE_MAX).ok();
+    }
     let count = u8::try_from(known.count).ok().filter(|count| *count < 24)?;
     let mut alone = Zeroizing::new(Vec::with_capacity(1 + known.entries.len()));
     alone.push(0xa0 | count);
     alone.extend_from_slice(known.entries);
-    // Encoding again and comparing refuses unknown keys, fields that the kind does not have, empty lists and nulls.
     from_slice("message", &alone, MESSAGE_MAX).ok()
 }
 
