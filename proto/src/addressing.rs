@@ -35,7 +35,8 @@ impl Directory {
         self.seats_of(desk).filter(SeatView::is_mute).map(|view| view.seat.number)
     }
 
-    /// The authentication keys of all seats, active or retired, whose replies are accepted.
+    /// The authentication keys of all seats, active or retired, under which replies are accepted: of each seat the one
+    /// that holds and the former one, if there is one.
     pub fn correspondents(&self) -> impl Iterator<Item = (DeskNumber, SeatNumber, AuthPublicKey)> {
         self.seat_keys().map(|statement| (statement.desk, statement.seat, statement.key))
     }

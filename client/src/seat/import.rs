@@ -162,7 +162,7 @@ impl Seat {
         let mut seats = directory.seats().filter(|view| view.seat.signing_key == own);
         seats.any(|view| {
             let epoch = directory.day().epoch();
-            view.auth_key.is_some_and(|key| !self.identity.is_own(key))
+            [view.auth_key, view.former_key].into_iter().flatten().any(|key| !self.identity.is_own(key))
                 || view.prekey.is_some_and(|prekey| self.identity.is_foreign(epoch, prekey))
                 || view.furthest.is_some_and(|(epoch, prekey)| self.identity.is_foreign(epoch, prekey))
         })

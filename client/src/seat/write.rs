@@ -123,7 +123,7 @@ impl Seat {
         Ok(Addressing { directory, desk: self.identity.desk, seat, offline })
     }
 
-    /// The key that the directory lists for this seat.
+    /// The newest key of this seat that the directory lists, so that the source finds what is written under it.
     fn own_key(&self, addressing: &Addressing) -> Result<&SeatAuthKey, SeatError> {
         let own = self.identity.auth.iter().map(|auth| &auth.key);
         let mut listed = own.filter(|key| addressing.directory.stands(addressing.desk, addressing.seat, &key.public()));

@@ -1,5 +1,6 @@
 //! The directory (protocol, section 4.4): one roster and the keys that hold on a day, the same bytes for everyone.
 
+mod keys;
 mod view;
 mod wire;
 
@@ -17,6 +18,7 @@ use crate::index::Head;
 use crate::keys::{AuthPublicKey, CourierKey};
 use crate::statement::Notice;
 use crate::time::{Day, Epoch};
+use keys::{SeatKeys, Times};
 use std::collections::BTreeMap;
 use wire::Parts;
 
@@ -35,7 +37,7 @@ pub struct AuthenticDirectory {
 pub struct Directory {
     day: Day,
     roster: Signed<Roster>,
-    seat_keys: BTreeMap<SeatId, Signed<SeatKey>>,
+    seat_keys: BTreeMap<SeatId, SeatKeys>,
     prekeys: BTreeMap<(SeatId, Epoch), Signed<Prekey>>,
     bytes: Vec<u8>,
     hash: Hash,
@@ -60,9 +62,21 @@ pub enum DirectoryError {
     /// It lists something of a seat that does not count on the day.
     #[error("the directory lists a key of a seat that does not count on that day")]
     SeatNotInForce,
-    /// It lists a seat key that is not valid on the day.
+    /// The first key that it lists of a seat is not valid on the day.
     #[error("the directory lists a seat key that is not valid on that day")]
     SeatKeyNotInForce,
+    /// The second key that it lists of a seat is too old for any reply that is still listed, or not valid yet.
+    #[error("the directory lists a former key of a seat that is too old, or not valid yet")]
+    FormerKeyNotInForce,
+    /// It lists one key of a seat twice.
+    #[error("the directory lists the same key of a seat twice")]
+    SameSeatKey,
+    /// The second key that it lists of a seat is the one that holds.
+    #[error("the directory lists the keys of a seat in the wrong order")]
+    SeatKeyOrder,
+    /// It lists more than two keys of a seat.
+    #[error("the directory lists three keys of a seat")]
+    ThirdSeatKey,
     /// It lists a prekey of a retired seat.
     #[error("the directory lists a prekey of a retired seat")]
     RetiredSeat,
@@ -85,18 +99,18 @@ impl Directory {
     ) -> Result<Self, RosterError> {
         roster.check_day(day)?;
 
-        let mut keys: BTreeMap<SeatId, Signed<SeatKey>> = BTreeMap::new();
+        let at = Times { day, letter_days: roster.policy.letter_days() };
+        let mut published: BTreeMap<SeatId, Vec<Signed<SeatKey>>> = BTreeMap::new();
         for key in seat_keys {
-            let id = (key.desk, key.seat);
-            let counts = roster.seat(key.desk, key.seat).is_some_and(|seat| seat.counts_on(day));
-            let holds = key.holds_on(day) && keys.get(&id).is_none_or(|held| outweighs(key, held));
-            if counts
-                && holds
+            if roster.seat(key.desk, key.seat).is_some_and(|seat| seat.counts_on(day))
+                && at.reaches(key)
                 && let Ok(key) = key.statement().clone().verify(roster)
             {
-                keys.insert(id, key);
+                published.entry((key.desk, key.seat)).or_default().push(key);
             }
         }
+        let keys: BTreeMap<SeatId, SeatKeys> =
+            published.into_iter().filter_map(|(id, keys)| Some((id, SeatKeys::choose(&keys, at)?))).collect();
 
         let mut listed: BTreeMap<(SeatId, Epoch), Signed<Prekey>> = BTreeMap::new();
         for prekey in prekeys {
@@ -115,7 +129,7 @@ impl Directory {
         let furthest: BTreeMap<SeatId, Epoch> = listed.keys().copied().collect();
         listed.retain(|(id, epoch), _| *epoch == day.epoch() || furthest.get(id) == Some(epoch));
 
-        let (bytes, hash) = wire::encode(roster, keys.values(), listed.values())?;
+        let (bytes, hash) = wire::encode(roster, keys.values().flat_map(SeatKeys::iter), listed.values())?;
         Ok(Self { day, roster: roster.clone(), seat_keys: keys, prekeys: listed, bytes, hash })
     }
 
@@ -165,21 +179,21 @@ impl Directory {
         self.view(desk, self.roster.seat(desk, seat)?)
     }
 
-    /// Whether an X25519 key is that of any seat.
+    /// Whether an X25519 key is, or was until lately, that of any seat.
     #[must_use]
     pub fn is_seat_key(&self, key: &AuthPublicKey) -> bool {
-        self.seat_keys.values().any(|statement| statement.key == *key)
+        self.seat_keys().any(|statement| statement.key == *key)
     }
 
-    /// Whether the key is that of this very seat.
+    /// Whether the key is, or was until lately, that of this very seat.
     #[must_use]
     pub fn stands(&self, desk: DeskNumber, seat: SeatNumber, key: &AuthPublicKey) -> bool {
-        self.seat_keys.get(&(desk, seat)).is_some_and(|statement| statement.key == *key)
+        self.seat_keys.get(&(desk, seat)).is_some_and(|keys| keys.iter().any(|statement| statement.key == *key))
     }
 
-    /// The seat keys, in order.
+    /// The seat keys, in order: of each seat the one that holds and then the former one, if there is one.
     pub fn seat_keys(&self) -> impl Iterator<Item = &Signed<SeatKey>> {
-        self.seat_keys.values()
+        self.seat_keys.values().flat_map(SeatKeys::iter)
     }
 
     /// The prekeys, in order.
@@ -245,20 +259,19 @@ impl AuthenticDirectory {
         roster.check_day(day)?;
         let Parts { seat_keys, prekeys, bytes, hash } = parts;
 
-        let mut keys = BTreeMap::new();
+        let at = Times { day, letter_days: roster.policy.letter_days() };
+        let mut keys: BTreeMap<SeatId, SeatKeys> = BTreeMap::new();
         for statement in seat_keys {
             let key = statement.verify(&roster)?;
             let id = (key.desk, key.seat);
             if !roster.seat(key.desk, key.seat).is_some_and(|seat| seat.counts_on(day)) {
                 return Err(DirectoryError::SeatNotInForce);
             }
-            if !key.holds_on(day) {
-                return Err(DirectoryError::SeatKeyNotInForce);
+            match keys.last_entry() {
+                Some(mut last) if *last.key() == id => last.get_mut().add(key, at)?,
+                Some(last) if *last.key() > id => return Err(DirectoryError::Order),
+                _ => drop(keys.insert(id, SeatKeys::begin(key, at)?)),
             }
-            if keys.last_key_value().is_some_and(|(last, _)| *last >= id) {
-                return Err(DirectoryError::Order);
-            }
-            keys.insert(id, key);
         }
 
         let mut listed: BTreeMap<(SeatId, Epoch), Signed<Prekey>> = BTreeMap::new();
@@ -303,9 +316,4 @@ impl UnverifiedDirectory {
         let (roster, parts) = self.into_parts();
         Ok(AuthenticDirectory { roster: roster.authenticate(card)?, parts })
     }
-}
-
-/// Of two seat keys of one seat that are both valid: whether `a` holds rather than `b`.
-fn outweighs(a: &Signed<SeatKey>, b: &Signed<SeatKey>) -> bool {
-    (a.from, std::cmp::Reverse(a.hash())) > (b.from, std::cmp::Reverse(b.hash()))
 }

@@ -6,7 +6,9 @@ use super::seat::{Prekey, SeatKey, SeatStatement, SeatStatementError};
 use super::signed::{Signed, Unverified};
 use crate::card::Fingerprint;
 use crate::cbor::Malformed;
+use crate::ids::Hash;
 use crate::time::{Day, Epoch};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -14,17 +16,21 @@ use std::collections::btree_map::Entry;
 const EPOCHS_AHEAD: u32 = 12;
 /// Seat keys of one seat that are kept, so that no seat can fill a store.
 const SEAT_KEYS: usize = 8;
+/// Days that a seat key is kept after its last one: as long as any office's relay lists what was written under it.
+const SEAT_KEY_DAYS: u32 = 60;
 
 /// The newest roster and the statements of its seats. What it holds does not depend on the order of arrival.
 #[derive(Clone, Debug)]
 pub struct Pool {
     card: Fingerprint,
     roster: Option<Signed<Roster>>,
-    /// For each seat and validity (from, through), the one with the smallest hash.
-    seat_keys: BTreeMap<SeatId, BTreeMap<(Day, Day), Signed<SeatKey>>>,
+    seat_keys: BTreeMap<SeatId, BTreeMap<Place, Signed<SeatKey>>>,
     /// For each seat and epoch, the one with the smallest hash.
     prekeys: BTreeMap<(SeatId, Epoch), Signed<Prekey>>,
 }
+
+/// The place of a seat key among those of its seat: from, through, hash. The first one makes room for others.
+type Place = (Day, Day, Reverse<Hash>);
 
 /// What became of a statement that was not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,21 +158,19 @@ impl Pool {
     /// It does not stand under the roster, or is older than what is held.
     pub fn accept_seat_key(&mut self, statement: Unverified<SeatKey>, today: Day) -> Result<Accepted, PoolError> {
         let key = statement.verify(self.roster.as_ref().ok_or(PoolError::NoRoster)?)?;
-        if key.through < today {
+        if is_outdated(&key, today) {
             return Err(PoolError::Outdated);
         }
         self.forget_outdated(today);
-        let (id, validity, hash) = ((key.desk, key.seat), (key.from, key.through), key.hash());
-        let keys = self.seat_keys.entry(id).or_default();
-        let accepted = keep_smaller(keys.entry(validity), key)?;
+        let place = (key.from, key.through, Reverse(key.hash()));
+        let keys = self.seat_keys.entry((key.desk, key.seat)).or_default();
+        if keys.insert(place, key).is_some() {
+            return Ok(Accepted::Known);
+        }
         if keys.len() > SEAT_KEYS {
             keys.pop_first();
         }
-        if keys.get(&validity).is_some_and(|held| held.hash() == hash) {
-            Ok(accepted)
-        } else {
-            Err(PoolError::Outdated)
-        }
+        if keys.contains_key(&place) { Ok(Accepted::New) } else { Err(PoolError::Outdated) }
     }
 
     /// Takes a prekey.
@@ -185,10 +189,10 @@ impl Pool {
         keep_smaller(self.prekeys.entry(id), prekey)
     }
 
-    /// Drops statements whose validity is over.
+    /// Drops prekeys of past weeks and seat keys whose validity has long been over.
     pub fn forget_outdated(&mut self, today: Day) {
         self.seat_keys.retain(|_, keys| {
-            keys.retain(|_, key| key.through >= today);
+            keys.retain(|_, key| !is_outdated(key, today));
             !keys.is_empty()
         });
         self.prekeys.retain(|(_, epoch), _| *epoch >= today.epoch());
@@ -202,6 +206,11 @@ impl Pool {
         let roster = self.roster.as_ref().ok_or(PoolError::NoRoster)?;
         Ok(Directory::assemble(roster, self.seat_keys(), self.prekeys(), day)?)
     }
+}
+
+/// Whether nothing that was written under a key is listed any more.
+fn is_outdated(key: &SeatKey, today: Day) -> bool {
+    today.since(key.through) > SEAT_KEY_DAYS
 }
 
 /// Whether `offered`, signed by a root of the office, may take the place of `held`.

@@ -3,12 +3,13 @@
 use super::roster::{Roster, Seat};
 use super::signed::{Payload, Role, Signed, SignedAs, Unverified};
 use crate::cbor::Malformed;
-use crate::ids::{DeskNumber, OfficeId, SeatNumber};
+use crate::ids::{DeskNumber, Hash, OfficeId, SeatNumber};
 use crate::keys::{AuthPublicKey, BadKey, PrekeyPublic, SeatSigningKey};
 use crate::labels::context;
 use crate::sizes::SEAT_STATEMENT_MAX;
 use crate::time::{Day, Epoch};
 use minicbor::{Decode, Encode};
+use std::cmp::Reverse;
 
 /// CDDL `seat-key`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -131,6 +132,14 @@ impl SeatKey {
     fn signed_as<'a>(&self, seat: &'a Seat) -> SignedAs<'a> {
         let validity = (self.from, self.through);
         signed_as(context::SEAT_KEY, self.office, self.desk, seat, validity)
+    }
+}
+
+impl Signed<SeatKey> {
+    /// Of two keys of one seat that are valid on a day the one with the greater precedence holds: the one that begins
+    /// later, then the one with the smaller hash.
+    pub(super) fn precedence(&self) -> (Day, Reverse<Hash>) {
+        (self.from, Reverse(self.hash()))
     }
 }
 

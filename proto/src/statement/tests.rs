@@ -5,4 +5,5 @@ mod encoding;
 mod note;
 mod pool;
 mod roster;
+mod rotation;
 mod signatures;

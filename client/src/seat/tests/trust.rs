@@ -312,6 +312,21 @@ fn keys_that_somebody_else_publishes_for_this_seat_raise_an_alarm() {
 }
 
 #[test]
+fn a_former_key_that_this_seat_never_had_raises_the_alarm_too() {
+    let mut setting = Setting::new();
+    let rng = &mut setting.office.rng;
+    let (office, desk, seat) = (setting.office.rosters[0].office(), desk(), seat_number(0));
+    let key = SeatAuthKey::generate(rng).public();
+    let forged = SeatKey { office, desk, seat, from: TODAY.minus(9), through: TODAY.minus(1), key };
+    let signed = forged.sign(setting.office.rosters.last().unwrap(), &setting.seat.identity.signing).unwrap();
+    setting.office.seat_keys.push(signed);
+    let directory = setting.office.note(TODAY);
+    assert_eq!(directory.seat(desk, seat).unwrap().former_key, Some(&key));
+    let directory = directory.hash();
+    assert_eq!(setting.import(TODAY).alarms, [Alarm::ForeignKey { directory }]);
+}
+
+#[test]
 fn a_clock_behind_the_couriers_and_a_revocation_are_told() {
     let mut setting = Setting::new();
     assert_eq!(setting.import(TODAY.minus(2)).alarms, [Alarm::ClockBehind { today: TODAY.minus(2), note: TODAY }]);

@@ -1,6 +1,7 @@
 //! What a directory says about one seat.
 
 use super::Directory;
+use super::keys::SeatKeys;
 use crate::ids::DeskNumber;
 use crate::keys::{AuthPublicKey, PrekeyPublic};
 use crate::statement::Seat;
@@ -15,6 +16,8 @@ pub struct SeatView<'a> {
     pub seat: &'a Seat,
     /// What it authenticates letters with, if it has published it.
     pub auth_key: Option<&'a AuthPublicKey>,
+    /// What it authenticated letters with before, if they may still be listed.
+    pub former_key: Option<&'a AuthPublicKey>,
     /// What letters of this week are sealed to, if it has published it.
     pub prekey: Option<&'a PrekeyPublic>,
     /// The prekey for the furthest week, this one or a later one: what letters without a fresh note are sealed to.
@@ -59,10 +62,12 @@ impl Directory {
     pub(super) fn view<'a>(&'a self, desk: DeskNumber, seat: &'a Seat) -> Option<SeatView<'a>> {
         let id = (desk, seat.number);
         let prekeys = self.prekeys.range((id, Epoch(0))..=(id, Epoch(u32::MAX)));
+        let keys = self.seat_keys.get(&id);
         seat.counts_on(self.day).then(|| SeatView {
             desk,
             seat,
-            auth_key: self.seat_keys.get(&id).map(|statement| &statement.key),
+            auth_key: keys.map(SeatKeys::holding),
+            former_key: keys.and_then(SeatKeys::former),
             prekey: self.prekeys.get(&(id, self.day.epoch())).map(|statement| &statement.key),
             furthest: prekeys.last().map(|((_, epoch), statement)| (*epoch, &statement.key)),
             active: seat.is_active_on(self.day),

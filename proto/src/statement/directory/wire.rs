@@ -16,7 +16,7 @@ struct Wire {
     #[n(0)]
     roster: Bytes<ROSTER_MAX>,
     #[n(1)]
-    seat_keys: List<SeatStatementBytes, 0, 112>,
+    seat_keys: List<SeatStatementBytes, 0, 224>,
     #[n(2)]
     prekeys: List<SeatStatementBytes, 0, 224>,
 }

@@ -131,11 +131,13 @@ fn statements_whose_time_is_over_are_neither_taken_nor_kept() {
     let office = Office::new(1);
     let (keys, prekeys) = office.published();
     let mut pool = pool_with(&office);
-    let late = DAY.plus(91);
+    // A seat key is good for finding replies after its last day, as long as any relay keeps them.
+    let late = DAY.plus(90 + 61);
     assert_eq!(pool.accept_seat_key(again(&keys[0]), late), Err(PoolError::Outdated));
+    assert_eq!(pool.accept_seat_key(again(&keys[0]), late.minus(1)), Ok(Accepted::New));
     assert_eq!(pool.accept_prekey(again(&prekeys[0]), DAY.plus(7)), Err(PoolError::Outdated));
     assert_eq!(pool.accept_prekey(again(&prekeys[0]), DAY.plus(6)), Ok(Accepted::New));
-    assert_eq!(pool.accept_seat_key(again(&keys[0]), DAY.plus(90)), Ok(Accepted::New));
+    assert_eq!(pool.accept_seat_key(again(&keys[0]), DAY.plus(90)), Ok(Accepted::Known));
     pool.forget_outdated(DAY.plus(7));
     assert_eq!((pool.seat_keys().count(), pool.prekeys().count()), (1, 0));
     pool.forget_outdated(late);
