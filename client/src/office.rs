@@ -24,7 +24,7 @@ mod succession;
 mod warning;
 
 pub use card::{card_for_terminal, card_svg};
-pub use change::{Change, Settings, VALIDITY_DAYS};
+pub use change::{Change, Settings, VALIDITY_DAYS, check_policy};
 pub use draft::Draft;
 pub use error::{Damage, OfficeError};
 pub use event::Event;
@@ -82,13 +82,14 @@ impl Office {
     /// are seats.
     ///
     /// # Errors
-    /// The folder is not empty; the relay's key is unacceptable; the environment failed. Then the folder stays empty.
+    /// The folder is not empty; the relay's key or the policy is unacceptable; the environment failed. Then the folder stays empty.
     pub fn init<R: CryptoRng>(
         folder: &Path,
         new: NewOffice,
         passphrases: Passphrases<'_>,
         rng: &mut R,
     ) -> Result<Self, OfficeError> {
+        check_policy(&new.policy)?;
         let (root, successor) = (RootKey::generate(rng), RootKey::generate(rng));
         let first = Root { key: root.public(), commitment: commitment(&successor.public()) };
         let NewOffice { name, relay, policy } = new;

@@ -243,6 +243,8 @@ fn wrong_inputs_are_told_apart_and_change_nothing() {
         ("init new --name X --relay bad.identity", 2, "no relay identity"),
         ("init new --name X --relay low.identity", 1, "readers would refuse"),
         ("init new --name X --relay relay.identity --letter-days 61", 2, "a number from 1 to 60"),
+        ("init new --name X --relay relay.identity --letter-days 3", 2, "notes that count for 3 days"),
+        ("settings office --note-days 14 --letter-days 14", 2, "a smaller --note-days"),
         ("desk office --number 16 --name X", 2, "a number from 0 to 15"),
         ("desk office --number 1", 2, "--name"),
         ("desk office --number 0 --name Protection", 2, "nothing to change"),

@@ -362,6 +362,25 @@ fn settings_change_what_is_given_and_nothing_else() {
 }
 
 #[test]
+fn notes_that_would_outlive_letters_are_refused_as_soon_as_they_are_asked_for() {
+    let (_folder, mut office) = with_seats();
+    let settled = |office: &cssr_client::office::Office, notes, letters| {
+        let mut policy = *office.policy();
+        (policy.note_days, policy.letter_days) = (Number::new(notes).unwrap(), Number::new(letters).unwrap());
+        propose(office, Change::Settle(Settings { policy: Some(policy), ..Settings::default() }))
+    };
+    for (notes, letters) in [(3, 3), (14, 10)] {
+        let refused = settled(&office, notes, letters).unwrap_err();
+        let told = OfficeError::NoteDays { notes: notes as u32, letters: letters as u32 };
+        assert_eq!(refused.to_string(), told.to_string());
+    }
+    let draft = settled(&office, 9, 10).unwrap();
+    office.issue(draft, &pass(ROOT)).unwrap();
+    // Nor may letters be kept for less than the notes of before.
+    assert!(matches!(settled(&office, 9, 9), Err(OfficeError::NoteDays { notes: 9, letters: 9 })));
+}
+
+#[test]
 fn days_near_the_end_of_time_do_not_panic() {
     let (_folder, office) = with_seats();
     let never = office.propose(Change::Renew { days: 400, everyone: true }, Day(u32::MAX)).unwrap();

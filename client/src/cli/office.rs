@@ -4,7 +4,7 @@ mod failure;
 mod print;
 mod run;
 
-use crate::office::VALIDITY_DAYS;
+use crate::office::{OfficeError, VALIDITY_DAYS, check_policy};
 use clap::{Parser, Subcommand};
 use cssr_proto::{CourierNumber, DeskNumber, Number, Policy, SeatNumber, Text};
 use std::path::PathBuf;
@@ -183,7 +183,7 @@ struct PolicyOptions {
     /// Letters in a group, 1 to 16 [a new office: 4].
     #[arg(long, value_name = "N", value_parser = number::<1, 16>)]
     group: Option<Number<1, 16>>,
-    /// Days that a note counts, 1 to 14 [a new office: 3].
+    /// Days that a note counts, 1 to 14 and fewer than letters are kept [a new office: 3].
     #[arg(long, value_name = "N", value_parser = number::<1, 14>)]
     note_days: Option<Number<1, 14>>,
     /// Rounds of a visit, 1 to 8 [a new office: 2].
@@ -215,15 +215,17 @@ impl PolicyOptions {
         letter_days.is_some() || chunk_days.is_some() || group.is_some() || note_days.is_some() || rounds.is_some()
     }
 
-    /// The policy with what is given changed.
-    fn over(&self, policy: Policy) -> Policy {
-        Policy {
+    /// The policy with what is given changed, so that nobody is asked for a passphrase in vain.
+    fn over(&self, policy: Policy) -> Result<Policy, OfficeError> {
+        let policy = Policy {
             letter_days: self.letter_days.unwrap_or(policy.letter_days),
             chunk_days: self.chunk_days.unwrap_or(policy.chunk_days),
             group: self.group.unwrap_or(policy.group),
             note_days: self.note_days.unwrap_or(policy.note_days),
             rounds: self.rounds.unwrap_or(policy.rounds),
-        }
+        };
+        check_policy(&policy)?;
+        Ok(policy)
     }
 }
 

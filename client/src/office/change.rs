@@ -7,7 +7,9 @@ use super::event::Event;
 use super::history::History;
 use super::request::Request;
 use super::warning::Warning;
-use cssr_proto::{CourierNumber, Day, Desk, DeskNumber, Hash, Label, List, Policy, Relay, SeatNumber, SeatState};
+use cssr_proto::{
+    CourierNumber, Day, Desk, DeskNumber, Hash, Label, List, Policy, Relay, RosterError, SeatNumber, SeatState,
+};
 
 /// Days for which a roster, a seat or a courier is valid unless something else is asked for.
 pub const VALIDITY_DAYS: u32 = 365;
@@ -75,6 +77,17 @@ pub struct Settings {
     pub page: Option<Hash>,
     /// SHA-256 of the forms.
     pub forms: Option<Hash>,
+}
+
+/// Whether readers accept a policy.
+///
+/// # Errors
+/// [`OfficeError::NoteDays`], or another rule that readers would refuse it for.
+pub fn check_policy(policy: &Policy) -> Result<(), OfficeError> {
+    policy.check().map_err(|error| match error {
+        RosterError::NoteDays => OfficeError::NoteDays { notes: policy.note_days(), letters: policy.letter_days() },
+        other => other.into(),
+    })
 }
 
 impl Draft {
@@ -197,6 +210,7 @@ impl Draft {
         if before == after {
             return Err(OfficeError::NothingToChange);
         }
+        check_policy(&after.0)?;
         (self.plan.policy, self.plan.page, self.plan.forms) = after;
         self.events.push(Event::Settled);
         Ok(())

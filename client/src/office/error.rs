@@ -119,6 +119,14 @@ pub enum OfficeError {
     /// A number of days outside 1 to 400.
     #[error("{0} days is not possible: 1 to 400 days are")]
     Days(u32),
+    /// Notes would count for as long as letters are kept, or longer.
+    #[error("notes that count for {notes} days need letters to be kept for more than that, not for {letters}")]
+    NoteDays {
+        /// What `note_days` would be.
+        notes: u32,
+        /// What `letter_days` would be.
+        letters: u32,
+    },
     /// What was asked for needs a roster.
     #[error("no roster has been issued yet")]
     NothingIssued,

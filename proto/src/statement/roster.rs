@@ -211,6 +211,15 @@ impl Courier {
 }
 
 impl Policy {
+    /// Whether its numbers fit each other.
+    ///
+    /// # Errors
+    /// [`RosterError::NoteDays`].
+    pub fn check(&self) -> Result<(), RosterError> {
+        // A note's head must not expire while the note counts: the relay would seem to hide batches.
+        if self.note_days() < self.letter_days() { Ok(()) } else { Err(RosterError::NoteDays) }
+    }
+
     /// How far a note's day may lie from today.
     #[must_use]
     pub fn note_days(&self) -> u32 {

@@ -75,6 +75,7 @@ fn help(error: &OfficeError) -> &'static str {
         E::RelayIdentity(_) => "Give the file relay.identity that `cssr-relay init` wrote, unchanged.",
         E::CardTooLong => "List fewer or shorter addresses.",
         E::Refused(_) => "Nothing was issued.",
+        E::NoteDays { .. } => "Nothing was changed. Give a smaller --note-days or a larger --letter-days.",
         E::Days(_) | E::NoRequests => "",
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn run(command: Command, common: &Common) -> Result<(), Failure> {
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     match command {
         Command::Init { dir, name, relay, policy } => {
-            let new = NewOffice { name, relay: relay_from(&relay)?, policy: policy.over(usual_policy()?) };
+            let new = NewOffice { name, relay: relay_from(&relay)?, policy: policy.over(usual_policy()?)? };
             init(&dir, new, common, &mut rng)
         }
         Command::Desk { dir, number, name, .. } => change(
@@ -107,7 +107,7 @@ fn settings(
     let hash = |path: &Path| read(path, PAGE_MAX).map(|content| Hash(sha256(&content)));
     let (page, forms) = (page.map(hash).transpose()?, forms.map(hash).transpose()?);
     let office = Office::open(dir)?;
-    let policy = policy.any().then(|| policy.over(*office.policy()));
+    let policy = policy.any().then(|| policy.over(*office.policy())).transpose()?;
     issue(office, Change::Settle(Settings { policy, page, forms }), today, common)
 }
 

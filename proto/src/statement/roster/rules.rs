@@ -50,6 +50,9 @@ pub enum RosterError {
     /// A courier belongs to a seat that is not listed.
     #[error("a courier of the roster belongs to no seat of it")]
     CourierWithoutSeat,
+    /// Notes would count for as long as letters are kept, or longer.
+    #[error("notes must count for fewer days than letters are kept")]
+    NoteDays,
     /// Number 1 names a roster before it, or a later one names none.
     #[error("the roster does not name the roster before it, or is the first and does")]
     Previous,
@@ -72,6 +75,7 @@ impl Roster {
     pub(super) fn check_rules(&self) -> Result<(), RosterError> {
         self.check_order()?;
         self.check_validity()?;
+        self.policy.check()?;
         if (self.number.get() == 1) != self.previous.is_none() {
             return Err(RosterError::Previous);
         }

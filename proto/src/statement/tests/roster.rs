@@ -143,6 +143,20 @@ fn a_courier_belongs_to_a_listed_seat() {
 }
 
 #[test]
+fn a_note_counts_for_fewer_days_than_a_letter_is_kept() {
+    let policy = |letters, notes| {
+        refusal(|o| {
+            o.roster.policy.letter_days = Number::new(letters).unwrap();
+            o.roster.policy.note_days = Number::new(notes).unwrap();
+        })
+    };
+    assert_eq!((policy(2, 1), policy(15, 14), policy(60, 1)), (None, None, None));
+    for (letters, notes) in [(1, 1), (3, 3), (14, 14), (5, 6)] {
+        assert_eq!(policy(letters, notes), Some(RosterError::NoteDays), "{letters} {notes}");
+    }
+}
+
+#[test]
 fn only_the_first_roster_names_none_before_it() {
     assert_eq!(refusal(|o| o.roster.previous = Some(Hash([0; 32]))), Some(RosterError::Previous));
     assert_eq!(refusal(|o| o.roster.number = Number::new(2).unwrap()), Some(RosterError::Previous));
