@@ -78,7 +78,8 @@ impl<'b, C> minicbor::Decode<'b, C> for XWingPublicKey {
     }
 }
 
-/// A private key that opens slots, expanded once and kept ready.
+/// A private key that opens slots: the 32-byte seed. The crate expands it anew for every decapsulation
+/// (`docs/decisions/0003`), so nothing of the expansion is kept.
 pub(crate) trait XWingSecret {
     fn secret(&self) -> &KemSecret;
 }
@@ -96,13 +97,13 @@ macro_rules! xwing_secret {
             pub fn generate<R: CryptoRng + ?Sized>(rng: &mut R) -> Self {
                 let mut seed = Zeroizing::new([0; XWING_SEED]);
                 rng.fill_bytes(seed.as_mut_slice());
-                Self::expand(seed)
+                Self::of_seed(seed)
             }
 
             /// Takes the 32-byte seed that `expose` gave.
             #[must_use]
             pub fn from_bytes(seed: [u8; 32]) -> Self {
-                Self::expand(Zeroizing::new(seed))
+                Self::of_seed(Zeroizing::new(seed))
             }
 
             /// The private seed, for a key file and nothing else.
@@ -117,8 +118,8 @@ macro_rules! xwing_secret {
                 XWingPublicKey::of(&self.key)
             }
 
-            fn expand(seed: Secret32) -> Self {
-                let key = expand(&seed);
+            fn of_seed(seed: Secret32) -> Self {
+                let key = kem_secret(&seed);
                 Self { seed, key }
             }
         }
@@ -148,7 +149,7 @@ xwing_secret! {
 }
 
 #[expect(clippy::expect_used, reason = "any 32 bytes are an X-Wing seed")]
-fn expand(seed: &Secret32) -> KemSecret {
+fn kem_secret(seed: &Secret32) -> KemSecret {
     KemSecret::from_bytes(seed.as_slice()).expect("32 bytes are a seed")
 }
 
