@@ -89,6 +89,11 @@ impl Case {
         self.one("out", name)
     }
 
+    /// The values of all `out` fields with this name.
+    pub fn outputs(&self, name: &str) -> Vec<Value> {
+        self.values(&format!("out {name}"))
+    }
+
     /// Checks an `out` field.
     pub fn expect(&self, name: &str, found: impl Into<Value>) {
         self.expect_all(name, [found]);

@@ -5,8 +5,10 @@ mod card;
 mod case;
 #[allow(dead_code, reason = "families still to come use more")]
 mod cbor;
+mod directory;
 #[allow(dead_code, reason = "families still to come use more")]
 mod kit;
+mod note;
 mod office;
 mod roster;
 mod seat;
@@ -15,7 +17,7 @@ pub(crate) use case::Case;
 
 /// Every vector.
 pub(crate) fn cases() -> Vec<Case> {
-    let cases = [card::cases(), roster::cases(), seat::cases()].concat();
+    let cases = [card::cases(), roster::cases(), seat::cases(), directory::cases(), note::cases()].concat();
     let paths: std::collections::BTreeSet<String> = cases.iter().map(Case::path).collect();
     assert_eq!(paths.len(), cases.len(), "two vectors of one name");
     cases

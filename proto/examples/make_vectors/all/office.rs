@@ -373,3 +373,82 @@ impl Prekey {
         statement(&payload, &[(self.seat, sign(&signer, &self.signed_as(roster).input(&payload)))])
     }
 }
+
+/// CDDL `directory`.
+#[derive(Clone)]
+pub(crate) struct Directory {
+    pub(crate) roster: Vec<u8>,
+    pub(crate) seat_keys: Vec<Vec<u8>>,
+    pub(crate) prekeys: Vec<Vec<u8>>,
+}
+
+impl Directory {
+    /// The directory of a roster whose seats have not published anything.
+    pub(crate) fn bare(roster: &Roster) -> Self {
+        Self { roster: roster.sign(), seat_keys: Vec::new(), prekeys: Vec::new() }
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let list = |items: &[Vec<u8>]| array(&items.iter().map(|item| bytes(item)).collect::<Vec<_>>());
+        array(&[bytes(&self.roster), list(&self.seat_keys), list(&self.prekeys)])
+    }
+
+    pub(crate) fn hash(&self) -> Key {
+        h("cssr1 directory", &self.bytes())
+    }
+}
+
+/// CDDL `head`: number, day, chain value.
+pub(crate) type Head = (u64, u32, Key);
+
+/// CDDL `note`, and who signs it.
+#[derive(Clone)]
+pub(crate) struct Note {
+    pub(crate) office: [u8; 16],
+    pub(crate) day: u32,
+    pub(crate) serial: u64,
+    pub(crate) directory: Key,
+    pub(crate) head: Head,
+    pub(crate) notice: Option<String>,
+}
+
+impl Note {
+    /// A note about a directory.
+    pub(crate) fn about(roster: &Roster, directory: &Directory) -> Self {
+        let head = (9, DAY - 1, seed("a chain value"));
+        Self { office: roster.office(), day: DAY, serial: 1, directory: directory.hash(), head, notice: None }
+    }
+
+    pub(crate) fn payload(&self) -> Vec<u8> {
+        let (number, day, chain) = self.head;
+        map(&[
+            (0, Some(bytes(&self.office))),
+            (1, Some(uint(self.day))),
+            (2, Some(uint(self.serial))),
+            (3, Some(bytes(&self.directory))),
+            (4, Some(array(&[uint(number), uint(day), bytes(&chain)]))),
+            (5, self.notice.as_deref().map(text)),
+        ])
+    }
+
+    pub(crate) fn signed_as(&self, roster: &Roster, number: u32) -> SignedAs {
+        let courier = roster.couriers.iter().find(|courier| courier.number == number).expect("a courier");
+        SignedAs {
+            context: "cssr1 note",
+            office: self.office,
+            role: "courier",
+            name: courier.label.clone(),
+            desk: Some(courier.desk),
+            number: Some(number),
+            from: self.day,
+            through: self.day,
+        }
+    }
+
+    pub(crate) fn sign(&self, roster: &Roster, couriers: &[u32]) -> Vec<u8> {
+        let payload = self.payload();
+        let signature =
+            |number: &u32| (*number, sign(&courier_seed(*number), &self.signed_as(roster, *number).input(&payload)));
+        statement(&payload, &couriers.iter().map(signature).collect::<Vec<_>>())
+    }
+}
