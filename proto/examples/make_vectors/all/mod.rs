@@ -8,16 +8,27 @@ mod cbor;
 mod directory;
 #[allow(dead_code, reason = "families still to come use more")]
 mod kit;
+mod message;
 mod note;
 mod office;
 mod roster;
 mod seat;
+mod source;
 
 pub(crate) use case::Case;
 
 /// Every vector.
 pub(crate) fn cases() -> Vec<Case> {
-    let cases = [card::cases(), roster::cases(), seat::cases(), directory::cases(), note::cases()].concat();
+    let families = [
+        card::cases(),
+        roster::cases(),
+        seat::cases(),
+        directory::cases(),
+        note::cases(),
+        source::cases(),
+        message::cases(),
+    ];
+    let cases = families.concat();
     let paths: std::collections::BTreeSet<String> = cases.iter().map(Case::path).collect();
     assert_eq!(paths.len(), cases.len(), "two vectors of one name");
     cases
