@@ -2,18 +2,19 @@
 
 use crate::connection::{ConnectionError, Wire};
 use crate::transport::Dialer;
-use crate::visit::{Plan, Progress, Report, Visit, VisitError};
+use crate::visit::{Doubt, Plan, Progress, Report, Visit, VisitError};
 use cssr_proto::Address;
 use rand_core::CryptoRng;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How patient a visit is.
 #[derive(Clone, Debug)]
 pub struct Patience {
-    /// How often a visit is begun in all, over all addresses. Links in the field are cut for minutes; the person is
-    /// waiting, so not for ever.
+    /// How often a visit is begun in all, over all addresses, each of which is tried once at least. Links in the field are
+    /// cut for minutes; the person is waiting, so not for ever.
     pub attempts: u32,
-    /// The pause after the first failure; it doubles each time, up to `longest_pause`.
+    /// The pause once every address has failed; it doubles each time, up to `longest_pause`.
     pub first_pause: Duration,
     /// The longest pause between two attempts.
     pub longest_pause: Duration,
@@ -35,7 +36,7 @@ impl Default for Patience {
     }
 }
 
-/// Why no visit succeeded: the error of the last attempt.
+/// Why no visit succeeded: what one relay showed that does not hold, or else the error of the last attempt.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -53,14 +54,32 @@ pub enum Error {
     NoAddress,
 }
 
+/// What may help after an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Remedy {
+    /// The same again: networks change.
+    Again,
+    /// Another address. What a relay shows that does not hold will not hold a second later; but whoever took over one
+    /// address must not keep people from the others.
+    Elsewhere,
+    /// Nothing that a relay could do.
+    Nothing,
+}
+
 impl Error {
-    /// Whether another attempt may end differently: the network may, what was verified and failed at the office's own
-    /// statements may not.
+    /// Whether the same address may answer differently soon.
     #[must_use]
     pub const fn is_worth_another_attempt(&self) -> bool {
+        matches!(self.remedy(), Remedy::Again)
+    }
+
+    const fn remedy(&self) -> Remedy {
         match self {
-            Self::Connection(_) | Self::TooSlow(_) | Self::Visit(VisitError::Link(_) | VisitError::Refused(_)) => true,
-            Self::Visit(_) | Self::NoAddress => false,
+            Self::Connection(_) | Self::TooSlow(_) | Self::Visit(VisitError::Link(_) | VisitError::Refused(_)) => {
+                Remedy::Again
+            }
+            Self::Visit(VisitError::Trust(_) | VisitError::Index(_)) => Remedy::Elsewhere,
+            Self::Visit(_) | Self::NoAddress => Remedy::Nothing,
         }
     }
 }
@@ -84,7 +103,7 @@ pub enum Event {
     Attempt(u32),
     /// A relay was reached.
     Connected,
-    /// An attempt failed; the next begins after this pause.
+    /// Every address has failed; the next attempt begins after this pause.
     Pausing(Duration),
     /// This many bytes have gone out and come in during this attempt.
     Traffic {
@@ -97,8 +116,11 @@ pub enum Event {
 
 /// Makes a visit, with as many attempts as patience allows, at the addresses in turn.
 ///
+/// A relay whose statements do not hold is not asked again; if another one then makes the visit, its report has a
+/// [`Doubt::OtherRelay`].
+///
 /// # Errors
-/// The last attempt's error, with the plan.
+/// What one relay showed that does not hold, or else the last attempt's error; with the plan.
 pub async fn visit<R: CryptoRng>(
     mut plan: Plan,
     addresses: &[Address],
@@ -107,10 +129,23 @@ pub async fn visit<R: CryptoRng>(
     rng: &mut R,
     mut tell: impl FnMut(Event),
 ) -> Result<Report, Failure> {
+    let mut left: Vec<&Address> = addresses.iter().collect();
+    let mut turn = VecDeque::from(left.clone());
+    let most = patience.attempts.max(u32::try_from(left.len()).unwrap_or(u32::MAX));
     let mut pause = patience.first_pause;
-    let mut attempt = 0;
-    for address in addresses.iter().cycle() {
-        attempt += 1;
+    let mut distrusted: Option<Error> = None;
+    let mut last = Error::NoAddress;
+    for attempt in 1..=most {
+        if turn.is_empty() {
+            if left.is_empty() {
+                break;
+            }
+            tell(Event::Pausing(pause));
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2).min(patience.longest_pause);
+            turn.extend(&left);
+        }
+        let Some(address) = turn.pop_front() else { break };
         tell(Event::Attempt(attempt));
         let (visit, first) = match Visit::start(plan, rng) {
             Ok(started) => started,
@@ -119,19 +154,25 @@ pub async fn visit<R: CryptoRng>(
         let mut under_way = UnderWay { visit, first: Some(first) };
         let outcome = tokio::time::timeout(patience.attempt, under_way.run(address, dialer, patience, rng, &mut tell));
         let error = match outcome.await {
-            Ok(Ok(())) => return Ok(under_way.visit.into_report()),
+            Ok(Ok(())) => {
+                let mut report = under_way.visit.into_report();
+                report.doubts.extend(distrusted.map(|error| Doubt::OtherRelay(error.to_string())));
+                return Ok(report);
+            }
             Ok(Err(error)) => error,
             Err(_) => Error::TooSlow(patience.attempt),
         };
         plan = under_way.visit.into_plan();
-        if attempt >= patience.attempts || !error.is_worth_another_attempt() {
-            return Err(Failure { error, plan: Some(Box::new(plan)) });
+        match error.remedy() {
+            Remedy::Again => last = error,
+            Remedy::Elsewhere => {
+                left.retain(|other| *other != address);
+                distrusted.get_or_insert(error);
+            }
+            Remedy::Nothing => return Err(Failure { error, plan: Some(Box::new(plan)) }),
         }
-        tell(Event::Pausing(pause));
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(patience.longest_pause);
     }
-    Err(Failure { error: Error::NoAddress, plan: Some(Box::new(plan)) })
+    Err(Failure { error: distrusted.unwrap_or(last), plan: Some(Box::new(plan)) })
 }
 
 /// One attempt.

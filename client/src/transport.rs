@@ -3,42 +3,78 @@
 //! What this layer protects is only that the session inside reaches some relay; whether it is the right one is
 //! decided by the session and the roster. TLS keeps the frames' sizes from nobody and their content is sealed already.
 
+mod socks;
 mod stream;
 mod tls;
 
-pub use tls::TlsRoots;
+pub use socks::SocksError;
+pub use tls::{CertificateFault, TlsRoots};
 
 use cssr_proto::{Address, Scheme};
 use std::time::Duration;
 use stream::Stream;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 /// The read buffer of a connection. A large frame is read in two pieces; an idle connection holds 8 KiB, not 128.
 const READ_BUFFER: usize = 8 * 1024;
 /// The largest message either side may send: a large frame with its tag, or a handshake message.
 const MESSAGE_MAX: usize = cssr_proto::sizes::LARGE_WIRE;
+/// Longer timeouts than this are none, and a clock that is asked to add them may overflow.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A WebSocket over whatever was dialled.
 pub type Socket = WebSocketStream<Stream>;
 
-/// Why a relay could not be reached. It names no address: the caller knows it, and a log must not.
+/// Why a relay could not be reached. It does not name the relay: the caller knows it, and a log must not.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DialError {
     /// The name did not resolve, or nothing answered.
     #[error("the relay could not be reached: {0}")]
     Unreachable(#[source] std::io::Error),
-    /// The proxy did not answer or refused.
-    #[error("the SOCKS5 proxy did not make the connection: {0}")]
-    Proxy(#[source] tokio_socks::Error),
-    /// The certificate does not hold, or it is not TLS.
+    /// The address is an onion service's and there is no proxy. Looking such a name up would tell the whole network of it
+    /// (RFC 7686).
+    #[error("an onion service is reached through Tor only: give its SOCKS5 proxy")]
+    OnionWithoutProxy,
+    /// Nothing answers where the proxy should be.
+    #[error("the SOCKS5 proxy at {proxy} could not be reached: {error}")]
+    ProxyUnreachable {
+        /// Where it should be.
+        proxy: String,
+        /// Why not.
+        #[source]
+        error: std::io::Error,
+    },
+    /// The proxy is there, but refused or failed.
+    #[error("the SOCKS5 proxy at {proxy} did not make the connection: {error}")]
+    Proxy {
+        /// Where it is.
+        proxy: String,
+        /// What it said.
+        #[source]
+        error: SocksError,
+    },
+    /// The proxy made no connection in time.
+    #[error("the SOCKS5 proxy at {proxy} did not make the connection within {after:?}")]
+    ProxyTimeout {
+        /// Where it is.
+        proxy: String,
+        /// How long it had.
+        after: Duration,
+    },
+    /// The certificate does not hold. Nothing was sent.
+    #[error("the relay's certificate is refused: {0}")]
+    Certificate(#[source] CertificateFault),
+    /// What answers does not speak TLS, or the connection broke. Nothing was sent.
     #[error("TLS failed: {0}")]
     Tls(#[source] std::io::Error),
     /// It answered, but not as a WebSocket server.
-    #[error("the server there is not a relay")]
-    NotWebSocket(#[source] Box<tokio_tungstenite::tungstenite::Error>),
+    #[error("the server there is not a relay: {0}")]
+    NotWebSocket(#[source] Box<tungstenite::Error>),
     /// It took too long.
     #[error("the relay did not answer within {0:?}")]
     Timeout(Duration),
@@ -50,7 +86,7 @@ pub struct Proxy {
     /// `host:port` of the proxy.
     pub address: String,
     /// Whether to give random credentials to each connection, so that Tor uses another circuit for it
-    /// (`IsolateSOCKSAuth`). A proxy that refuses any credentials needs this off.
+    /// (`IsolateSOCKSAuth`). A proxy that takes no credentials is refused then; it needs this off.
     pub isolate: bool,
 }
 
@@ -61,7 +97,8 @@ pub struct Dialer {
     pub proxy: Option<Proxy>,
     /// Which certificates to trust for `wss`.
     pub tls: TlsRoots,
-    /// How long reaching the relay may take, TLS and WebSocket upgrade included. Tor circuits need tens of seconds.
+    /// How long reaching the relay may take, TLS and WebSocket upgrade included; a day at most. Tor circuits need tens of
+    /// seconds.
     pub timeout: Duration,
 }
 
@@ -77,40 +114,48 @@ impl Dialer {
     /// # Errors
     /// See [`DialError`].
     pub async fn connect(&self, address: &Address) -> Result<Socket, DialError> {
-        tokio::time::timeout(self.timeout, self.dial(address)).await.unwrap_or(Err(DialError::Timeout(self.timeout)))
-    }
-
-    async fn dial(&self, address: &Address) -> Result<Socket, DialError> {
+        let after = self.timeout.min(TIMEOUT_MAX);
+        let deadline = Instant::now() + after;
         let (host, port) = (address.host(), address.port());
         let tcp = match &self.proxy {
-            None => TcpStream::connect((host, port)).await.map_err(DialError::Unreachable)?,
-            Some(proxy) => proxy.connect(host, port).await.map_err(DialError::Proxy)?,
+            None if address.is_onion() => return Err(DialError::OnionWithoutProxy),
+            None => timeout_at(deadline, TcpStream::connect((host, port)))
+                .await
+                .map_err(|_| DialError::Timeout(after))?
+                .map_err(DialError::Unreachable)?,
+            Some(proxy) => timeout_at(deadline, proxy.connect(host, port))
+                .await
+                .map_err(|_| DialError::ProxyTimeout { proxy: proxy.address.clone(), after })??,
         };
+        timeout_at(deadline, self.upgrade(address, tcp)).await.map_err(|_| DialError::Timeout(after))?
+    }
+
+    async fn upgrade(&self, address: &Address, tcp: TcpStream) -> Result<Socket, DialError> {
         // Frames are whole messages; waiting to fill a segment only adds delay.
         tcp.set_nodelay(true).map_err(DialError::Unreachable)?;
-        let stream = if address.scheme() == Scheme::Wss {
-            Stream::Tls(Box::new(self.tls.handshake(host, tcp).await.map_err(DialError::Tls)?))
-        } else {
-            Stream::Plain(tcp)
+        let stream = match address.scheme() {
+            Scheme::Wss => Stream::Tls(Box::new(self.tls.handshake(address.host(), tcp).await?)),
+            Scheme::Ws => Stream::Plain(tcp),
         };
         let (socket, _) = tokio_tungstenite::client_async_with_config(address.url(), stream, Some(socket_config()))
             .await
-            .map_err(|error| DialError::NotWebSocket(Box::new(error)))?;
+            .map_err(|error| match error {
+                tungstenite::Error::Io(error) => DialError::Unreachable(error),
+                other => DialError::NotWebSocket(Box::new(other)),
+            })?;
         Ok(socket)
     }
 }
 
 impl Proxy {
-    async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, tokio_socks::Error> {
-        use tokio_socks::tcp::Socks5Stream;
-        let proxy = self.address.as_str();
-        let stream = if self.isolate {
-            let credentials = random_credentials().map_err(tokio_socks::Error::Io)?;
-            Socks5Stream::connect_with_password(proxy, (host, port), &credentials, &credentials).await?
-        } else {
-            Socks5Stream::connect(proxy, (host, port)).await?
-        };
-        Ok(stream.into_inner())
+    async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        let unreachable = |error| DialError::ProxyUnreachable { proxy: self.address.clone(), error };
+        let mut tcp = TcpStream::connect(&self.address).await.map_err(unreachable)?;
+        let credentials = if self.isolate { Some(random_credentials().map_err(unreachable)?) } else { None };
+        socks::connect(&mut tcp, host, port, credentials.as_deref())
+            .await
+            .map_err(|error| DialError::Proxy { proxy: self.address.clone(), error })?;
+        Ok(tcp)
     }
 }
 

@@ -22,10 +22,10 @@ pub struct ConnectOptions {
     #[arg(long, value_name = "PEM")]
     ca: Option<PathBuf>,
     /// Give up on one attempt if the relay says nothing for this many seconds.
-    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
-    /// How often to try in all.
-    #[arg(long, default_value_t = 6, value_name = "N")]
+    /// How often to try in all; each address is tried once at least.
+    #[arg(long, default_value_t = 6, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     attempts: u32,
 }
 
@@ -36,6 +36,9 @@ pub enum ConnectOptionsError {
     /// `--relay` is no address.
     #[error("--relay: {0}")]
     Relay(String),
+    /// `--proxy` is no `host:port`.
+    #[error("--proxy must be HOST:PORT, such as 127.0.0.1:9050 for Tor's")]
+    Proxy,
     /// `--ca` cannot be read.
     #[error("--ca: {0}")]
     Certificates(#[source] std::io::Error),
@@ -70,12 +73,36 @@ impl ConnectOptions {
         if addresses.is_empty() {
             addresses = card.addresses().to_vec();
         }
-        let silence = Duration::from_secs(self.timeout.max(1));
+        let silence = Duration::from_secs(self.timeout);
+        if self.proxy.as_deref().is_some_and(|proxy| !is_host_and_port(proxy)) {
+            return Err(ConnectOptionsError::Proxy);
+        }
         let proxy = self.proxy.clone().map(|address| Proxy { address, isolate: !self.no_isolation });
         Ok(Connect {
             dialer: Dialer { proxy, tls, timeout: silence },
             addresses,
-            patience: Patience { attempts: self.attempts.max(1), silence, ..Patience::default() },
+            patience: Patience { attempts: self.attempts, silence, ..Patience::default() },
         })
+    }
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let bare = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
+    !host.is_empty() && bare && port.parse().is_ok_and(|port: u16| port > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_a_host_and_a_port() {
+        for good in ["127.0.0.1:9050", "localhost:1", "[::1]:9150"] {
+            assert!(is_host_and_port(good), "{good}");
+        }
+        for bad in ["", "127.0.0.1", ":9050", "::1:9050", "localhost:0", "localhost:70000", "socks5://localhost:9050"] {
+            assert!(!is_host_and_port(bad), "{bad}");
+        }
     }
 }

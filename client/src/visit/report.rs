@@ -61,6 +61,9 @@ pub enum Doubt {
         /// The day it is listed under.
         listed: Day,
     },
+    /// Another address of the card led to a relay that shows what the office did not sign. Nothing of the person was sent
+    /// there; this is what did not hold.
+    OtherRelay(String),
     /// Two different replies of one seat bear the same number.
     SameNumber {
         /// The desk of that seat.

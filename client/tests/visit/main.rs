@@ -9,69 +9,42 @@
     reason = "tests"
 )]
 
-mod office;
 mod recorder;
+#[path = "../relay_support/mod.rs"]
+mod relay_support;
 
 use cssr_client::source::{self, Patience};
 use cssr_client::transport::Dialer;
-use cssr_client::visit::{Draft, Plan, Report, Want};
-use cssr_proto::index::Group;
-use cssr_proto::letter::{Author, Correspondent, Letter, SeatOpener, SeatSender, seal};
-use cssr_proto::message::{Message, MessageText, Reply};
+use cssr_client::visit::{Draft, Report};
+use cssr_proto::letter::{Author, Correspondent, Letter, SeatSender, seal};
+use cssr_proto::message::{MessageText, Reply};
 use cssr_proto::postage::Postage;
 use cssr_proto::request::{Post, Request};
 use cssr_proto::response::Response;
-use cssr_proto::{Address, Envelope, List, Number, Passphrase, SourceKeys};
-use office::{Connection, DAY, Rig, prekey, seat_auth};
+use cssr_proto::{Address, List, Number, Passphrase, SourceKeys};
 use recorder::{Recorder, Shape};
+use relay_support::{Connection, DAY, Rig, draft, rng, seat_auth, text_of};
 use std::collections::BTreeSet;
-use zeroize::Zeroizing;
 
 const ARABIC: &str = include_str!("../../../testdata/testimony.ar.txt");
 const KURMANJI: &str = include_str!("../../../testdata/testimony.kmr.txt");
 const MIXED: &str = include_str!("../../../testdata/reply.mixed.txt");
 
-type Rng = rand_core::UnwrapErr<getrandom::SysRng>;
-
-fn rng() -> Rng {
-    rand_core::UnwrapErr(getrandom::SysRng)
-}
-
-async fn visit(rig: &Rig, port: u16, keys: SourceKeys, drafts: Vec<Draft>) -> Report {
-    let want = Want { drafts, ..Want::default() };
-    let plan = Plan::new(rig.card.clone(), rig.card.office_if_first(), keys, DAY, want);
+async fn visit(rig: &Rig, port: u16, keys: &SourceKeys, drafts: Vec<Draft>) -> Report {
     let address: Address = format!("ws://127.0.0.1:{port}").parse().unwrap();
     let patience = Patience { attempts: 1, ..Patience::default() };
+    let plan = rig.plan(keys, drafts);
     source::visit(plan, &[address], &Dialer::default(), &patience, &mut rng(), |_| {}).await.unwrap()
-}
-
-fn draft(text: &str) -> Draft {
-    Draft { desk: Number::new(0).unwrap(), text: Zeroizing::new(text.to_owned()), language: None }
-}
-
-/// The letters of the day, by asking for one group after the other, as everybody may.
-async fn letters(rig: &Rig) -> Vec<(cssr_proto::EnvelopeId, Envelope)> {
-    let mut connection = Connection::open(&rig.card).await;
-    let mut letters = Vec::new();
-    for number in 0.. {
-        let Response::Group(group) = connection.ask(Request::Group(Group { day: DAY, number })).await else { panic!() };
-        let found: Vec<_> = group.into_iter().flatten().collect();
-        letters.extend(found.iter().map(|one| (*one.id(), Envelope::from_slice(one.envelope()).unwrap())));
-        if found.is_empty() {
-            break;
-        }
-    }
-    letters
 }
 
 #[tokio::test]
 async fn a_testimony_is_opened_by_every_seat_and_its_reply_is_found_by_its_source_alone() {
     let rig = Rig::open().await;
     let passphrase = Passphrase::generate(&mut rng());
-    let keys = || SourceKeys::derive(&passphrase, rig.card.office_if_first()).unwrap();
+    let keys = SourceKeys::derive(&passphrase, rig.card.office_if_first()).unwrap();
 
     for text in [ARABIC, KURMANJI] {
-        let report = visit(&rig, rig.port, keys(), vec![draft(text)]).await;
+        let report = visit(&rig, rig.port, &keys, vec![draft(text)]).await;
         assert_eq!(report.sent.len(), 1);
         assert_eq!(report.sent[0].stored, Ok(()));
         assert!(report.replies.is_empty() && report.doubts.is_empty(), "{report:?}");
@@ -79,20 +52,14 @@ async fn a_testimony_is_opened_by_every_seat_and_its_reply_is_found_by_its_sourc
     rig.handle.seal().await;
 
     // Two visits of two rounds: two testimonies, two covers. Both seats read the same.
-    let letters = letters(&rig).await;
+    let letters = rig.letters().await;
     assert_eq!(letters.len(), 4);
     let mut texts = [BTreeSet::new(), BTreeSet::new()];
     let mut contact = None;
     for seat in 0..2_u8 {
-        let (auth, prekey, office) = (seat_auth(seat), prekey(seat), rig.directory.roster().office());
-        let opener = SeatOpener::new(office, Number::new(0).unwrap(), Number::new(seat.into()).unwrap(), [&auth]);
-        for (id, envelope) in &letters {
-            let opened = opener.open(id, envelope, [&prekey], &rig.directory).unwrap();
-            assert_eq!(opened.directory, rig.directory.hash());
-            if let Message::Testimony(testimony) = opened.message {
-                texts[usize::from(seat)].insert(testimony.text.as_str().to_owned());
-                contact = Some((opened.author, opened.contact.unwrap()));
-            }
+        for opened in rig.open_as(seat, &letters).into_iter().flatten() {
+            texts[usize::from(seat)].insert(text_of(&opened).to_owned());
+            contact = Some((opened.author, opened.contact.unwrap()));
         }
     }
     assert_eq!(texts, [ARABIC, KURMANJI].map(|_| BTreeSet::from([ARABIC.to_owned(), KURMANJI.to_owned()])));
@@ -114,14 +81,14 @@ async fn a_testimony_is_opened_by_every_seat_and_its_reply_is_found_by_its_sourc
     assert!(matches!(answer, Response::Posted));
     rig.handle.seal().await;
 
-    let report = visit(&rig, rig.port, keys(), Vec::new()).await;
+    let report = visit(&rig, rig.port, &keys, Vec::new()).await;
     assert!(report.doubts.is_empty(), "{report:?}");
     assert_eq!(report.replies.len(), 1);
     assert_eq!(report.replies[0].text.as_deref(), Some(MIXED));
     assert_eq!((report.replies[0].seat.get(), report.replies[0].number), (1, 1));
 
     let stranger = SourceKeys::derive(&Passphrase::generate(&mut rng()), rig.card.office_if_first()).unwrap();
-    let report = visit(&rig, rig.port, stranger, Vec::new()).await;
+    let report = visit(&rig, rig.port, &stranger, Vec::new()).await;
     assert!(report.replies.is_empty() && report.doubts.is_empty());
 }
 
@@ -130,20 +97,12 @@ async fn a_testimony_is_opened_by_every_seat_and_its_reply_is_found_by_its_sourc
 async fn a_visit_that_only_looks_has_the_shape_of_one_that_sends() {
     let rig = Rig::open().await;
     let recorder = Recorder::before(rig.port).await;
-    let passphrase = Passphrase::generate(&mut rng());
-    let root = SourceKeys::derive(&passphrase, rig.card.office_if_first()).unwrap();
-    // The derivation is the same every time; its result is what matters here.
-    let keys = || SourceKeys {
-        auth: cssr_proto::keys::SourceAuthKey::from_bytes(*root.auth.expose()),
-        reply: cssr_proto::keys::ReplySecret::from_bytes(*root.reply.expose()),
-        contact: cssr_proto::keys::ContactSecret::from_bytes(*root.contact.expose()),
-        parcel: cssr_proto::keys::ParcelSecret::from_bytes(*root.parcel.expose()),
-    };
+    let keys = relay_support::some_source();
     for n in 0..100 {
         let drafts =
             if n % 2 == 0 { vec![draft(&ARABIC[..ARABIC.floor_char_boundary(40 * n + 2)])] } else { Vec::new() };
         // Nothing is sealed meanwhile, so all visits meet the same state of the relay.
-        visit(&rig, recorder.port, keys(), drafts).await;
+        visit(&rig, recorder.port, &keys, drafts).await;
     }
     let shapes = recorder.shapes();
     let distinct: Vec<&Shape> = shapes.iter().filter(|shape| **shape != shapes[0]).collect();

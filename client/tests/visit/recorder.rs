@@ -38,8 +38,10 @@ impl Recorder {
 }
 
 async fn pass_on(tcp: TcpStream, relay: u16) -> Shape {
+    tcp.set_nodelay(true).unwrap();
     let mut client = tokio_tungstenite::accept_async(tcp).await.unwrap();
     let upstream = TcpStream::connect(("127.0.0.1", relay)).await.unwrap();
+    upstream.set_nodelay(true).unwrap();
     let (mut server, _) = tokio_tungstenite::client_async(format!("ws://127.0.0.1:{relay}/"), upstream).await.unwrap();
     let mut shape = Shape::default();
     loop {

@@ -187,6 +187,9 @@ fn doubt_text(doubt: &Doubt) -> String {
         Doubt::Replayed { written, listed } => {
             format!("a reply written on {written} was shown again on {listed}, after it should be gone")
         }
+        Doubt::OtherRelay(what) => {
+            format!("another address of this office led to a relay that cannot be trusted; tell the office. {what}")
+        }
         Doubt::SameNumber { desk, seat, number } => {
             format!("seat {} of desk {} sent two different replies with number {number}", seat.get(), desk.get())
         }

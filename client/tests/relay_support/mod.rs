@@ -1,23 +1,37 @@
-//! An office with one desk of two seats and a courier each, and a relay that serves it.
+//! An office with one desk of two seats and a courier each, and a relay in this process that serves it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of this")]
 
 use cssr_client::link::{Handshake, Link};
 use cssr_client::transport::{Dialer, Socket};
-use cssr_proto::index::{GroupSize, Head, letter_genesis};
-use cssr_proto::keys::{CourierKey, PrekeySecret, RelaySecretKey, RootKey, SeatAuthKey, SeatSigningKey};
+use cssr_client::visit::{Draft, Plan, Want};
+use cssr_proto::index::{Group, GroupSize, Head, letter_genesis};
+use cssr_proto::keys::{
+    ContactSecret, CourierKey, ParcelSecret, PrekeySecret, RelaySecretKey, ReplySecret, RootKey, SeatAuthKey,
+    SeatSigningKey, SourceAuthKey,
+};
+use cssr_proto::letter::{Opened, SeatOpener};
+use cssr_proto::message::Message;
 use cssr_proto::publication::Publication;
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
 use cssr_proto::{
-    Addresses, Bytes, Card, CheckedNote, Courier, CourierProof, Day, Desk, Directory, Lineage, List, Number, Policy,
-    Pool, Prekey, Relay, Root, Roster, Seat, SeatKey, SeatState, SeatStatement, Text, Unverified, ValidNote,
-    commitment,
+    Address, Addresses, Bytes, Card, CheckedNote, Courier, CourierProof, Day, Desk, Directory, Envelope, EnvelopeId,
+    Lineage, List, Number, Policy, Pool, Prekey, Relay, Root, Roster, Seat, SeatKey, SeatState, SeatStatement,
+    SourceKeys, Text, Unverified, ValidNote, commitment,
 };
 use cssr_relay::store::{MemoryStore, Quotas};
 use cssr_relay::{Config, Handle, ManualClock};
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::Message as Wire;
+use zeroize::Zeroizing;
 
 /// Monday, 2026-11-23.
 pub const DAY: Day = Day(20_780);
@@ -39,6 +53,11 @@ pub fn prekey(seat: u8) -> PrekeySecret {
 
 impl Rig {
     pub async fn open() -> Self {
+        Self::open_with(|_| {}).await
+    }
+
+    /// A relay that is configured otherwise.
+    pub async fn open_with(change: impl FnOnce(&mut Config)) -> Self {
         let relay_key = RelaySecretKey::from_bytes([9; 32]);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -51,7 +70,8 @@ impl Rig {
         let store = MemoryStore::new(&relay_key.public(), Quotas { letters: 10_000, chunks: 10 });
         let genesis = Head::genesis(letter_genesis(&relay_key.public()));
         let relay = Relay { key: relay_key.public(), addresses };
-        let config = Config::new(card.clone(), relay_key);
+        let mut config = Config::new(card.clone(), relay_key);
+        change(&mut config);
         let clock = Arc::new(ManualClock::new(DAY));
         let (server, handle) = cssr_relay::Relay::start(store, config, clock as _).await.unwrap();
         tokio::spawn(server.serve(listener, std::future::pending()));
@@ -67,6 +87,85 @@ impl Rig {
             assert!(matches!(answer, Response::Published), "{answer:?}");
         }
         Self { card, port, handle, directory }
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> Address {
+        format!("ws://127.0.0.1:{}", self.port).parse().unwrap()
+    }
+
+    /// A visit's plan.
+    pub fn plan(&self, keys: &SourceKeys, drafts: Vec<Draft>) -> Plan {
+        let want = Want { drafts, ..Want::default() };
+        Plan::new(self.card.clone(), self.card.office_if_first(), copy(keys), DAY, want)
+    }
+
+    /// The letters of the day that are listed, by asking for one group after the other, as everybody may.
+    pub async fn letters(&self) -> Vec<(EnvelopeId, Envelope)> {
+        let mut connection = Connection::open(&self.card).await;
+        let mut letters = Vec::new();
+        for number in 0.. {
+            let answer = connection.ask(Request::Group(Group { day: DAY, number })).await;
+            let Response::Group(group) = answer else { panic!("{answer:?}") };
+            let found: Vec<_> = group.into_iter().flatten().collect();
+            letters.extend(found.iter().map(|one| (*one.id(), Envelope::from_slice(one.envelope()).unwrap())));
+            if found.is_empty() {
+                break;
+            }
+        }
+        letters
+    }
+
+    /// What a seat opens of letters; covers are `None`.
+    pub fn open_as(&self, seat: u8, letters: &[(EnvelopeId, Envelope)]) -> Vec<Option<Opened>> {
+        let (auth, prekey, office) = (seat_auth(seat), prekey(seat), self.directory.roster().office());
+        let opener = SeatOpener::new(office, Number::new(0).unwrap(), Number::new(seat.into()).unwrap(), [&auth]);
+        let open = |(id, envelope): &(EnvelopeId, Envelope)| {
+            let opened = opener.open(id, envelope, [&prekey], &self.directory).unwrap();
+            assert_eq!(opened.directory, self.directory.hash());
+            matches!(opened.message, Message::Testimony(_)).then_some(opened)
+        };
+        letters.iter().map(open).collect()
+    }
+}
+
+/// The system's generator.
+pub type Rng = rand_core::UnwrapErr<getrandom::SysRng>;
+
+pub fn rng() -> Rng {
+    rand_core::UnwrapErr(getrandom::SysRng)
+}
+
+/// Keys of a source whose passphrase does not matter: deriving them takes a second.
+pub fn some_source() -> SourceKeys {
+    SourceKeys {
+        auth: SourceAuthKey::generate(&mut rng()),
+        reply: ReplySecret::generate(&mut rng()),
+        contact: ContactSecret::generate(&mut rng()),
+        parcel: ParcelSecret::generate(&mut rng()),
+    }
+}
+
+/// The same keys again.
+pub fn copy(keys: &SourceKeys) -> SourceKeys {
+    SourceKeys {
+        auth: SourceAuthKey::from_bytes(*keys.auth.expose()),
+        reply: ReplySecret::from_bytes(*keys.reply.expose()),
+        contact: ContactSecret::from_bytes(*keys.contact.expose()),
+        parcel: ParcelSecret::from_bytes(*keys.parcel.expose()),
+    }
+}
+
+/// A text for the only desk.
+pub fn draft(text: &str) -> Draft {
+    Draft { desk: Number::new(0).unwrap(), text: Zeroizing::new(text.to_owned()), language: None }
+}
+
+/// The text of a testimony.
+pub fn text_of(opened: &Opened) -> &str {
+    match &opened.message {
+        Message::Testimony(testimony) => testimony.text.as_str(),
+        other => panic!("{other:?} is no testimony"),
     }
 }
 
@@ -157,9 +256,8 @@ pub struct Connection {
 impl Connection {
     pub async fn open(card: &Card) -> Self {
         let mut socket = Dialer::default().connect(&card.addresses()[0]).await.unwrap();
-        let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
-        let (handshake, first) = Handshake::start(&mut rng).unwrap();
-        socket.send(Message::Binary(first.into())).await.unwrap();
+        let (handshake, first) = Handshake::start(&mut rng()).unwrap();
+        socket.send(Wire::Binary(first.into())).await.unwrap();
         let second = socket.next().await.unwrap().unwrap().into_data();
         let (link, _, _) = handshake.finish(&second).unwrap();
         Self { socket, link }
@@ -176,7 +274,7 @@ impl Connection {
     pub async fn ask(&mut self, request: Request) -> Response {
         self.link.request(request, GroupSize::new(4).unwrap());
         for message in self.link.outgoing().unwrap() {
-            self.socket.send(Message::Binary(message.into())).await.unwrap();
+            self.socket.send(Wire::Binary(message.into())).await.unwrap();
         }
         loop {
             let message = self.socket.next().await.unwrap().unwrap().into_data();
