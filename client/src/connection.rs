@@ -78,6 +78,21 @@ impl Wire {
         }
     }
 
+    /// Keeps the connection alive while nothing is due, answering pings, until it ends or something comes that nobody
+    /// asked for.
+    pub(crate) async fn idle(&mut self) -> ConnectionError {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(_))) | None => return ConnectionError::Closed,
+                Some(Ok(Message::Binary(_) | Message::Text(_) | Message::Frame(_))) => {
+                    return ConnectionError::NotAFrame;
+                }
+                Some(Err(error)) => return error.into(),
+            }
+        }
+    }
+
     /// Says goodbye. That it fails changes nothing any more.
     pub(crate) async fn close(mut self) {
         let _ = tokio::time::timeout(self.silence, self.socket.close(None)).await;

@@ -1,5 +1,7 @@
 //! A source's visits over the network: several addresses, patience with bad links, and nothing kept on disk.
 
+mod work;
+
 use crate::connection::{ConnectionError, Wire};
 use crate::transport::Dialer;
 use crate::visit::{Doubt, Plan, Progress, Report, Visit, VisitError};
@@ -75,10 +77,10 @@ impl Error {
 
     const fn remedy(&self) -> Remedy {
         match self {
-            Self::Connection(_) | Self::TooSlow(_) | Self::Visit(VisitError::Link(_) | VisitError::Refused(_)) => {
-                Remedy::Again
-            }
-            Self::Visit(VisitError::Trust(_) | VisitError::Index(_)) => Remedy::Elsewhere,
+            Self::Connection(_)
+            | Self::TooSlow(_)
+            | Self::Visit(VisitError::Link(_) | VisitError::Refused(_) | VisitError::WorkUnfinished) => Remedy::Again,
+            Self::Visit(VisitError::Trust(_) | VisitError::Index(_) | VisitError::TooMuchWork(_)) => Remedy::Elsewhere,
             Self::Visit(_) | Self::NoAddress => Remedy::Nothing,
         }
     }
@@ -105,6 +107,13 @@ pub enum Event {
     Connected,
     /// Every address has failed; the next attempt begins after this pause.
     Pausing(Duration),
+    /// The relay asks for work before it takes letters, and this is how much of it is done.
+    Working {
+        /// Letters whose postage is computed.
+        done: usize,
+        /// Letters, covers included.
+        letters: usize,
+    },
     /// This many bytes have gone out and come in during this attempt.
     Traffic {
         /// Bytes sent.
@@ -200,9 +209,18 @@ impl UnderWay {
             let message = wire.receive().await?;
             received += message.len() as u64;
             tell(Event::Traffic { sent, received });
-            match self.visit.receive(&message, rng)? {
+            let mut progress = self.visit.receive(&message, rng)?;
+            if let Progress::Work(work) = progress {
+                progress = tokio::select! {
+                    postage = work::solve(work, rng, tell) => self.visit.pay(&postage)?,
+                    failure = wire.idle() => return Err(failure.into()),
+                };
+            }
+            match progress {
                 Progress::Exchange(messages) => outgoing = messages,
                 Progress::Done => break,
+                // There is work once in a visit.
+                Progress::Work(_) => return Err(VisitError::WorkUnfinished.into()),
             }
         }
         wire.close().await;

@@ -8,6 +8,7 @@
 //! Visit::start(plan) -> message 1
 //!   receive(message 2)  -> directory, note
 //!   receive(...)        -> index of every day of the window, once directory and note are verified
+//!   pay(...)            -> once the work is done that the relay asks for, if it asks for any
 //!   receive(...)        -> round 1: post, group;  round 2: post, group;  ...
 //!   receive(...)        -> Progress::Done
 //! into_report()
@@ -19,8 +20,10 @@ mod machine;
 mod plan;
 mod report;
 mod rounds;
+mod work;
 
 pub use directory_file::DirectoryFile;
 pub use machine::{Progress, Visit, VisitError};
 pub use plan::{Draft, Plan, Want};
 pub use report::{Delivery, DeskName, Doubt, Gap, Reply, Report};
+pub use work::Work;

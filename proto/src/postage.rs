@@ -13,6 +13,10 @@ use equix::{EquiX, Solution, SolverMemory};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 
+/// The highest effort that a client computes for a letter. At this one it takes about 20 s on one core of a laptop, and a
+/// minute or two on a cheap telephone, which is as long as a person and a relay wait.
+pub const LETTER_EFFORT_MAX: u32 = 500;
+
 /// Chunks that one postage pays for, in one session.
 pub const CHUNKS_PER_POSTAGE: u64 = 64;
 

@@ -65,7 +65,8 @@ impl Default for Sealing {
     }
 }
 
-/// The Equi-X effort that is announced and asked for (protocol, section 12.4); 0 asks for nothing.
+/// The Equi-X effort that is announced and asked for (protocol, section 12.4); 0 asks for nothing. Clients compute no
+/// more than [`LETTER_EFFORT_MAX`](cssr_proto::postage::LETTER_EFFORT_MAX) for a letter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Postage {
     /// For each letter. Default: 0, as every second that a source's telephone works is a second that it is out.

@@ -7,12 +7,15 @@ use super::plan::Plan;
 use super::report::DeskName;
 use super::report::Report;
 use super::rounds::Rounds;
+use super::work::Work;
 use crate::link::{Handshake, Link, LinkError};
 use cssr_proto::index::{GroupSize, Index, IndexError, Window, letter_genesis};
 use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::letter::SealError;
+use cssr_proto::postage::{LETTER_EFFORT_MAX, Postage};
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
+use cssr_proto::session::Announcement;
 use cssr_proto::wire_error::WireError;
 use cssr_proto::{Day, OfficeId, TrustError, Trusted, trust};
 use rand_core::CryptoRng;
@@ -36,6 +39,14 @@ pub enum VisitError {
     /// The index contradicts itself or the office's note: the relay hides letters or shows different people different lists.
     #[error("the relay's list of letters does not hold: {0}")]
     Index(#[from] IndexError),
+    /// The relay asks for more work than a person should wait for. Nothing was sent.
+    #[error(
+        "the relay asks for postage of effort {0} on each letter; this program computes {LETTER_EFFORT_MAX} at most"
+    )]
+    TooMuchWork(u32),
+    /// The postage was not computed to the end. Nothing was sent.
+    #[error("the postage that the relay asks for could not be computed")]
+    WorkUnfinished,
     /// A letter could not be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -52,10 +63,13 @@ pub enum VisitError {
 }
 
 /// What the driver does next.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Progress {
     /// Send these messages, then receive one.
     Exchange(Vec<Vec<u8>>),
+    /// Do this work, while the connection stays open, and give the result to [`Visit::pay`]. The relay has nothing to say
+    /// meanwhile.
+    Work(Work),
     /// The visit is over; close the connection.
     Done,
 }
@@ -71,6 +85,7 @@ enum State {
     Handshake(Box<Handshake>),
     Opening(Opening),
     Index(Listing),
+    Working(Box<Link>, Box<Rounds>),
     Rounds(Box<Link>, Box<Rounds>),
     Over,
 }
@@ -79,7 +94,7 @@ enum State {
 struct Opening {
     link: Box<Link>,
     relay: RelayPublicKey,
-    day: Day,
+    announcement: Announcement,
     directory: Option<Vec<u8>>,
 }
 
@@ -87,7 +102,7 @@ struct Opening {
 struct Listing {
     link: Box<Link>,
     relay: RelayPublicKey,
-    day: Day,
+    announcement: Announcement,
     trusted: Box<Trusted>,
     first: Day,
     wanted: usize,
@@ -132,12 +147,34 @@ impl Visit {
                 }
                 State::Rounds(link, rounds)
             }
+            State::Working(..) => return Err(LinkError::Unexpected.into()),
             State::Over => return Ok(Progress::Done),
         };
+        self.progress()
+    }
+
+    /// Takes the result of [`Progress::Work`]: one for each letter, in their order.
+    ///
+    /// # Errors
+    /// [`VisitError::WorkUnfinished`], or the session is over; the visit is over then.
+    pub fn pay(&mut self, postage: &[Postage]) -> Result<Progress, VisitError> {
+        let State::Working(mut link, mut rounds) = std::mem::replace(&mut self.state, State::Over) else {
+            return Err(LinkError::Unexpected.into());
+        };
+        if !rounds.pay(postage) {
+            return Err(VisitError::WorkUnfinished);
+        }
+        rounds.begin_next(&mut link);
+        self.state = State::Rounds(link, rounds);
+        self.progress()
+    }
+
+    fn progress(&mut self) -> Result<Progress, VisitError> {
         match &mut self.state {
             State::Opening(Opening { link, .. }) | State::Index(Listing { link, .. }) | State::Rounds(link, _) => {
                 Ok(Progress::Exchange(link.outgoing()?))
             }
+            State::Working(link, rounds) => Ok(Progress::Work(rounds.work(link.handshake_hash()))),
             State::Handshake(_) | State::Over => Ok(Progress::Done),
         }
     }
@@ -161,14 +198,17 @@ impl Visit {
             return Ok(State::Opening(Opening { directory: Some(directory), ..opening }));
         };
         let Response::Note(note) = asked(response)? else { return Err(LinkError::Unexpected.into()) };
-        let Opening { mut link, relay, day, .. } = opening;
+        let Opening { mut link, relay, announcement, .. } = opening;
         let plan = &self.plan;
-        let trusted = trust(&plan.card, plan.today, day, plan.clock, &directory, &note, &relay)?;
+        let trusted = trust(&plan.card, plan.today, announcement.day, plan.clock, &directory, &note, &relay)?;
         self.report_office(&trusted);
         self.report.directory = Some(DirectoryFile::new(directory, note));
         let office = trusted.directory().roster().office();
         if office != self.plan.office {
             return Err(VisitError::OtherFirstCard(office));
+        }
+        if announcement.letter_effort > LETTER_EFFORT_MAX {
+            return Err(VisitError::TooMuchWork(announcement.letter_effort));
         }
         let (first, last) = trusted.index_days().into_inner();
         for day in (first.0..=last.0).map(Day) {
@@ -177,7 +217,7 @@ impl Visit {
         // The window is 61 days long at most.
         let wanted = last.since(first) as usize + 1;
         let trusted = Box::new(trusted);
-        Ok(State::Index(Listing { link, relay, day, trusted, first, wanted, days: Vec::new() }))
+        Ok(State::Index(Listing { link, relay, announcement, trusted, first, wanted, days: Vec::new() }))
     }
 
     fn take_index<R: CryptoRng>(
@@ -191,12 +231,15 @@ impl Visit {
         if listing.days.len() < listing.wanted {
             return Ok(State::Index(listing));
         }
-        let Listing { mut link, relay, day, trusted, first, days, .. } = listing;
+        let Listing { mut link, relay, announcement, trusted, first, days, .. } = listing;
         let window = Window::verify(first, days, &letter_genesis(&relay), &trusted.head())?;
         let letters = SealedLetters::make(&mut self.plan, &trusted, rng)?;
-        let mut rounds = Rounds::new(&self.plan, *trusted, window, day, letters, rng)?;
+        let mut rounds = Box::new(Rounds::new(&self.plan, *trusted, window, &announcement, letters, rng)?);
+        if announcement.letter_effort > 0 {
+            return Ok(State::Working(link, rounds));
+        }
         rounds.begin_next(&mut link);
-        Ok(State::Rounds(link, Box::new(rounds)))
+        Ok(State::Rounds(link, rounds))
     }
 
     fn report_office(&mut self, trusted: &Trusted) {
@@ -211,7 +254,7 @@ fn open(handshake: Handshake, message: &[u8]) -> Result<Opening, VisitError> {
     let (mut link, announcement, relay) = handshake.finish(message)?;
     link.request(Request::Directory, NO_GROUPS_YET);
     link.request(Request::Note, NO_GROUPS_YET);
-    Ok(Opening { link: Box::new(link), relay, day: announcement.day, directory: None })
+    Ok(Opening { link: Box::new(link), relay, announcement, directory: None })
 }
 
 /// What every visit asks for must be answered.

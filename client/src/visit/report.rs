@@ -61,8 +61,8 @@ pub enum Doubt {
         /// The day it is listed under.
         listed: Day,
     },
-    /// Another address of the card led to a relay that shows what the office did not sign. Nothing of the person was sent
-    /// there; this is what did not hold.
+    /// Another address of the card led to a relay that shows what the office did not sign, or asks for too much. Nothing of
+    /// the person was sent there; this is why.
     OtherRelay(String),
     /// Two different replies of one seat bear the same number.
     SameNumber {

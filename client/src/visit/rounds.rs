@@ -4,6 +4,7 @@ use super::letters::{Ours, Posting, SealedLetters};
 use super::machine::VisitError;
 use super::plan::Plan;
 use super::report::{Delivery, Doubt, Gap, Reply, Report};
+use super::work::Work;
 use crate::link::{Link, LinkError};
 use cssr_proto::frame::EnvelopeFrame;
 use cssr_proto::index::{Group, GroupSize, Window};
@@ -12,6 +13,7 @@ use cssr_proto::message::Message;
 use cssr_proto::postage::Postage;
 use cssr_proto::request::{Post, Request};
 use cssr_proto::response::Response;
+use cssr_proto::session::{Announcement, HandshakeHash};
 use cssr_proto::wire_error::WireError;
 use cssr_proto::{ClueScanner, Day, Envelope, EnvelopeId, SourceKeys, Trusted};
 use rand_core::CryptoRng;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 /// What one round does.
 struct Round {
     posting: Posting,
+    postage: Postage,
     group: Group,
     /// The ids in the group that may be replies; empty for a group fetched for its shape only.
     wanted: Vec<EnvelopeId>,
@@ -32,6 +35,7 @@ pub(super) struct Rounds {
     now: Option<Round>,
     stored: Option<Result<(), WireError>>,
     fetched: bool,
+    effort: u32,
     reader: Reader,
     deliveries: Vec<Delivery>,
     unfetched: usize,
@@ -52,7 +56,7 @@ impl Rounds {
         plan: &Plan,
         trusted: Trusted,
         window: Window,
-        announced: Day,
+        announcement: &Announcement,
         letters: SealedLetters,
         rng: &mut R,
     ) -> Result<Self, VisitError> {
@@ -62,8 +66,11 @@ impl Rounds {
             .postings
             .into_iter()
             .map(|posting| match wanted.next() {
-                Some((group, wanted)) => Round { posting, group, wanted },
-                None => Round { posting, group: window.random_group(size, announced, rng), wanted: Vec::new() },
+                Some((group, wanted)) => Round { posting, postage: Postage::FREE, group, wanted },
+                None => {
+                    let group = window.random_group(size, announcement.day, rng);
+                    Round { posting, postage: Postage::FREE, group, wanted: Vec::new() }
+                }
             })
             .collect();
         let unfetched = wanted.count();
@@ -73,10 +80,24 @@ impl Rounds {
             now: None,
             stored: None,
             fetched: false,
+            effort: announcement.letter_effort,
             reader,
             deliveries: Vec::new(),
             unfetched,
         })
+    }
+
+    /// The work for all letters, in the order of the rounds.
+    pub(super) fn work(&self, session: &HandshakeHash) -> Work {
+        Work::new(self.effort, session, self.todo.as_slice().iter().map(|round| &round.posting.sealed.id))
+    }
+
+    /// Puts postage on all letters, in the order of the rounds; false if it is not for all of them.
+    pub(super) fn pay(&mut self, postage: &[Postage]) -> bool {
+        for (round, postage) in self.todo.as_mut_slice().iter_mut().zip(postage) {
+            round.postage = *postage;
+        }
+        self.todo.len() == postage.len()
     }
 
     /// Sends the next round's requests; false if there is none left.
@@ -84,7 +105,7 @@ impl Rounds {
         self.close_round();
         let Some(round) = self.todo.next() else { return false };
         let sealed = &round.posting.sealed;
-        let post = Post::letter(sealed.id, Postage::FREE, sealed.envelope.as_bytes());
+        let post = Post::letter(sealed.id, round.postage, sealed.envelope.as_bytes());
         link.request(Request::Post(post), self.reader.size);
         link.request(Request::Group(round.group), self.reader.size);
         self.now = Some(round);

@@ -12,6 +12,7 @@
 mod recorder;
 #[path = "../relay_support/mod.rs"]
 mod relay_support;
+mod work;
 
 use cssr_client::source::{self, Patience};
 use cssr_client::transport::Dialer;

@@ -4,12 +4,14 @@ use super::value::{Keys, show_time};
 use super::{Limits, Postage, Sealing};
 use crate::store::Quotas;
 use cssr_proto::Card;
+use cssr_proto::postage::LETTER_EFFORT_MAX;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const NAME: &str = "relay.toml";
 const SECOND: Duration = Duration::from_secs(1);
+const WORK_TIME: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// What stands in `relay.toml`.
@@ -104,10 +106,10 @@ impl ConfigFile {
         };
         let sealing = sealing(&mut keys)?;
         let postage = Postage {
-            letters: keys.number("letter_effort", 0..=u32::MAX, Postage::default().letters)?,
+            letters: keys.number("letter_effort", 0..=LETTER_EFFORT_MAX, Postage::default().letters)?,
             chunks: keys.number("chunk_effort", 0..=u32::MAX, Postage::default().chunks)?,
         };
-        let limits = limits(&mut keys)?;
+        let limits = limits(&mut keys, postage)?;
         keys.finish()?;
         Ok(Self {
             card: card.ok_or(ConfigError::Missing { key: "card", allowed: CARD })?,
@@ -161,9 +163,11 @@ fn sealing(keys: &mut Keys) -> Result<Sealing, ConfigError> {
     })
 }
 
-fn limits(keys: &mut Keys) -> Result<Limits, ConfigError> {
+fn limits(keys: &mut Keys, postage: Postage) -> Result<Limits, ConfigError> {
     let default = Limits::default();
     let timeout = Duration::from_millis(10)..=DAY;
+    // Who computes postage asks for nothing meanwhile (protocol, section 12.4).
+    let idle = if postage.letters > 0 { WORK_TIME..=DAY } else { timeout.clone() };
     let silence_timeout = keys.time("silence_timeout", timeout.clone(), default.silence_timeout)?;
     Ok(Limits {
         connections: keys.number("connections", 1..=1_000_000, default.connections)?,
@@ -179,7 +183,7 @@ fn limits(keys: &mut Keys) -> Result<Limits, ConfigError> {
             Duration::from_millis(1)..=silence_timeout,
             default.ping_interval.min(silence_timeout / 2),
         )?,
-        idle_timeout: keys.time("idle_timeout", timeout.clone(), default.idle_timeout)?,
+        idle_timeout: keys.time("idle_timeout", idle, default.idle_timeout)?,
         write_timeout: keys.time("write_timeout", timeout.clone(), default.write_timeout)?,
         shutdown_timeout: keys.time("shutdown_timeout", timeout, default.shutdown_timeout)?,
         day_jump: keys.number("day_jump", 1..=3_650, default.day_jump)?,
@@ -240,6 +244,8 @@ mod tests {
             ("seal_max_age = \"7h\"", &["\"seal_max_age\"", "7h", "whole multiple"]),
             ("connections = -1", &["\"connections\"", "-1", "from 1 to 1000000"]),
             ("requests_in_flight = 70000", &["\"requests_in_flight\"", "70000", "from 8 to 1024"]),
+            ("letter_effort = 501", &["\"letter_effort\"", "to 500"]),
+            ("letter_effort = 1\nidle_timeout = \"299s\"", &["\"idle_timeout\"", "299s", "5min"]),
             ("chunk_effort = 4294967296", &["\"chunk_effort\"", "to 4294967295"]),
             ("silence_timeout = \"1s\"\nping_interval = \"2s\"", &["\"ping_interval\"", "to 1s"]),
             ("conections = 5", &["\"conections\"", "does not exist", "connections"]),

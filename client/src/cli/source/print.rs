@@ -31,6 +31,9 @@ impl Progress {
             Event::Attempt(n) => format!("Connecting, attempt {n}"),
             Event::Connected => "Connected".to_owned(),
             Event::Pausing(pause) => format!("The connection failed; trying again in {} s", pause.as_secs()),
+            Event::Working { done, letters } => {
+                format!("The relay is busy and asks for work first: {done} of {letters} done; this may take minutes")
+            }
             Event::Traffic { sent, received } => {
                 format!("{} sent, {} received", HumanBytes(sent), HumanBytes(received))
             }
@@ -188,7 +191,7 @@ fn doubt_text(doubt: &Doubt) -> String {
             format!("a reply written on {written} was shown again on {listed}, after it should be gone")
         }
         Doubt::OtherRelay(what) => {
-            format!("another address of this office led to a relay that cannot be trusted; tell the office. {what}")
+            format!("another address of this office led to a relay that was not used; tell the office: {what}")
         }
         Doubt::SameNumber { desk, seat, number } => {
             format!("seat {} of desk {} sent two different replies with number {number}", seat.get(), desk.get())

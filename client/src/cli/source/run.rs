@@ -235,6 +235,10 @@ fn explain(error: &Error) -> Failure {
             error,
             "This relay shows you another list than the office saw. Try another relay and tell the office. Nothing was sent.",
         ),
+        VisitError::TooMuchWork(_) => Failure::failed(
+            error,
+            "The relay is under attack or wrongly set up. Try later or another relay. Nothing was sent, nothing is lost.",
+        ),
         VisitError::NoDesk(_) | VisitError::TextLength(_) => Failure::usage(error, "Nothing was sent."),
         VisitError::Seal(SealError::NoSeat) => Failure::refused(
             error,
