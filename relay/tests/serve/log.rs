@@ -1,0 +1,322 @@
+//! What the program says about the people who use it: nothing, at its loudest, whatever they do.
+
+use crate::client::{Client, burn_key, chunk, envelope, error, id, letter, websocket};
+use crate::office::{Office, publish_note, publish_seats};
+use crate::process::{Running, SEAL_AT_ONCE, configured, today};
+use chacha20::ChaCha20Rng;
+use cssr_proto::frame::{Frame, Head as FrameHead};
+use cssr_proto::index::{Group, Head, letter_genesis};
+use cssr_proto::keys::RelayPublicKey;
+use cssr_proto::postage::{Challenge, Postage};
+use cssr_proto::publication::Publication;
+use cssr_proto::request::{NextBatches, Post, Request};
+use cssr_proto::response::Response;
+use cssr_proto::wire_error::ErrorCode;
+use cssr_proto::{Bytes, CourierProof, List};
+use futures_util::SinkExt as _;
+use rand_core::SeedableRng as _;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+const FROM_START: NextBatches = NextBatches { letters: 1, chunks: 1 };
+const LETTERS_MAX: u64 = 20;
+
+/// Everything that must not stand in a log.
+#[derive(Default)]
+struct Secrets {
+    bytes: Vec<Vec<u8>>,
+    ports: BTreeSet<u16>,
+}
+
+impl Secrets {
+    fn add(&mut self, bytes: &[u8]) {
+        self.bytes.push(bytes.to_vec());
+    }
+
+    fn add_client(&mut self, client: &Client) {
+        self.add(client.handshake_hash());
+        self.add_port(client.socket.get_ref());
+    }
+
+    fn add_port(&mut self, stream: &TcpStream) {
+        self.ports.insert(stream.local_addr().unwrap().port());
+    }
+
+    fn add_envelope(&mut self, seed: u64) {
+        self.add(id(seed).as_bytes());
+        self.add(&envelope(seed)[..16]);
+        self.add(&envelope(seed)[16_240..]);
+    }
+
+    /// Keys and all that is not too large to be one, from the files below a folder.
+    fn add_files(&mut self, folder: &Path) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                self.add_files(&entry.path());
+            } else if (32..=96).contains(&entry.metadata().unwrap().len()) {
+                self.add(&std::fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+
+    fn must_not_be_in(&self, log: &str) {
+        let lower = log.to_lowercase();
+        for secret in &self.bytes {
+            for form in forms(secret) {
+                assert!(!log.contains(&form) && !lower.contains(&form), "{form} is in the log");
+            }
+        }
+        assert!(!log.contains("127.0.0.1") && !log.contains("::1") && !lower.contains("localhost"), "{log}");
+        for port in &self.ports {
+            assert!(!log.contains(&port.to_string()), "a peer's port is in the log: {log}");
+        }
+    }
+}
+
+/// How a programmer might have let bytes slip into a log: raw, escaped, as hexadecimal digits (the first four bytes of them
+/// are enough), as a list of numbers, as one number, and as base64 in either alphabet and at any alignment.
+fn forms(secret: &[u8]) -> Vec<String> {
+    let hex: String = secret.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let list = |format: fn(&u8) -> String| secret.iter().take(8).map(format).collect::<Vec<_>>().join(", ");
+    let first = secret.first_chunk::<8>().unwrap();
+    let mut forms = vec![
+        String::from_utf8_lossy(secret).into_owned(),
+        secret.escape_ascii().to_string(),
+        hex,
+        list(u8::to_string),
+        list(|byte| format!("{byte:x}")),
+        list(|byte| format!("{byte:02x}")),
+        list(|byte| format!("{byte:#04x}")),
+        u64::from_be_bytes(*first).to_string(),
+        u64::from_le_bytes(*first).to_string(),
+    ];
+    if let Some(first) = secret.first_chunk::<16>() {
+        forms.extend([u128::from_be_bytes(*first).to_string(), u128::from_le_bytes(*first).to_string()]);
+    }
+    for skip in 0..3 {
+        let middle = base64(&secret[skip..]);
+        let whole = middle[..(secret.len() - skip) / 3 * 4].to_owned();
+        forms.push(whole.replace('+', "-").replace('/', "_"));
+        forms.push(whole);
+    }
+    forms
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |n: u32| char::from(DIGITS[n as usize & 63]);
+    let group = |chunk: &[u8]| {
+        let n = chunk.iter().fold(0, |n, byte| n << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        [18, 12, 6, 0].map(|shift| digit(n >> shift)).iter().collect::<String>()
+    };
+    bytes.chunks(3).map(group).collect()
+}
+
+#[test]
+fn a_slip_in_any_form_would_be_seen() {
+    assert_eq!((base64(b"Man"), base64(b"light w")), ("TWFu".into(), "bGlnaHQgdwAA".into()));
+    let secret = *id(1).as_bytes();
+    let mut secrets = Secrets::default();
+    secrets.add(&secret);
+    let hex: String = secret.iter().map(|byte| format!("{byte:02X}")).collect();
+    for slip in [
+        format!("id={:?}", secret),
+        format!("id={:x?}", secret),
+        format!("id={:02X?}", secret),
+        format!("id={hex}"),
+        format!("id={}", &hex[..12]),
+        format!("id={}", u128::from_be_bytes(secret)),
+        format!("post={}", base64(&[&b"!"[..], &secret].concat())),
+        format!("id=b\"{}\"", secret.escape_ascii()),
+    ] {
+        let seen = std::panic::catch_unwind(|| secrets.must_not_be_in(&slip));
+        assert!(seen.is_err(), "{slip}");
+    }
+    secrets.must_not_be_in("sealed a batch kind=Letter number=1 ids=3");
+}
+
+#[tokio::test]
+async fn the_log_says_nothing_about_anybody_even_at_its_loudest() {
+    let (folder, office, key) = configured(&format!(
+        "{SEAL_AT_ONCE}letters_max = {LETTERS_MAX}\nchunk_effort = 1\nrequests_in_flight = 8\n\
+         silence_timeout = \"2s\"\nping_interval = \"200ms\"\n"
+    ))
+    .await;
+    let relay = Running::start(folder.path(), &["--log", "trace"]).await;
+    let mut day = Day { relay: &relay, office, key, secrets: Secrets::default(), refused: BTreeSet::new() };
+    day.begins_before_the_office().await;
+    day.source_posts_and_reads().await;
+    day.everything_is_asked_for_wrongly().await;
+    day.courier_drains().await;
+    day.peers_speak_nonsense().await;
+    let Day { mut secrets, refused, .. } = day;
+    let all: BTreeSet<u16> = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13].into();
+    assert_eq!(refused, all, "not every kind of error happened");
+
+    let key_file = std::fs::read_to_string(folder.path().join("relay.key")).unwrap();
+    let hex = key_file.lines().nth(1).unwrap();
+    let secret: Vec<u8> = (0..32).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect();
+    secrets.add(&secret);
+    // The keys of the days, of which there are two: letters and chunks.
+    let before = secrets.bytes.len();
+    secrets.add_files(&folder.path().join("data"));
+    assert!(secrets.bytes.len() >= before + 2, "there are no day keys");
+
+    let log = relay.stop("-TERM").await;
+    assert!(log.contains("a new roster") && log.contains("sealed a batch"), "nothing was logged: {log}");
+    secrets.must_not_be_in(&log);
+    for line in log.lines() {
+        assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
+    }
+}
+
+/// What happens at a relay in a day, good and bad.
+struct Day<'a> {
+    relay: &'a Running,
+    office: Office,
+    key: RelayPublicKey,
+    secrets: Secrets,
+    /// The codes of the errors that were answered.
+    refused: BTreeSet<u16>,
+}
+
+impl Day<'_> {
+    fn address(&self) -> SocketAddr {
+        self.relay.address
+    }
+
+    async fn client(&mut self) -> Client {
+        let client = self.relay.client().await;
+        self.secrets.add_client(&client);
+        client
+    }
+
+    async fn refused(&mut self, client: &mut Client, request: Request, code: ErrorCode) {
+        let answer = client.ask(request).await;
+        assert_eq!(error(&answer), code);
+        self.refused.insert(code.number());
+    }
+
+    async fn begins_before_the_office(&mut self) {
+        let mut early = self.client().await;
+        self.refused(&mut early, Request::Note, ErrorCode::NotReady).await;
+        let (address, head) = (self.address(), Head::genesis(letter_genesis(&self.key)));
+        self.office.open(async || Client::connect(address).await, head).await;
+        for courier in [0, 1] {
+            self.secrets.add(self.office.courier_key(courier).expose());
+        }
+    }
+
+    /// More letters than there is room for.
+    async fn source_posts_and_reads(&mut self) {
+        let mut client = self.client().await;
+        for seed in 0..LETTERS_MAX {
+            self.secrets.add_envelope(seed);
+            assert_eq!(client.ask(letter(seed)).await, Response::Posted);
+        }
+        self.secrets.add_envelope(LETTERS_MAX);
+        self.refused(&mut client, letter(LETTERS_MAX), ErrorCode::Full).await;
+        for seed in 101..=165 {
+            self.secrets.add_envelope(seed);
+            let post = self.paid_chunk(&client, seed, seed - 101);
+            assert_eq!(client.ask(post).await, Response::Posted, "{seed}");
+        }
+        let ids = List::new((101..110).map(id).collect()).unwrap();
+        assert!(matches!(client.ask(Request::Have(ids)).await, Response::Have(_)));
+        assert!(matches!(client.ask(Request::Fetch(id(101))).await, Response::Chunk(_)));
+        assert!(matches!(client.ask(Request::Group(Group { day: today(), number: 0 })).await, Response::Group(_)));
+        assert!(matches!(client.ask(Request::Index(today())).await, Response::Index(_)));
+        self.secrets.add(&[9; 32]);
+        self.refused(&mut client, Request::Burn { id: id(102), key: [9; 32] }, ErrorCode::RefusedBurn).await;
+        let burn = Request::Burn { id: id(101), key: *burn_key(101).as_bytes() };
+        assert_eq!(client.ask(burn).await, Response::Burned);
+    }
+
+    async fn everything_is_asked_for_wrongly(&mut self) {
+        let mut client = self.client().await;
+        let other = Post::letter(id(1), Postage::FREE, &envelope(2));
+        self.refused(&mut client, Request::Post(other), ErrorCode::Conflict).await;
+        self.refused(&mut client, chunk(100), ErrorCode::Postage).await;
+        self.refused(&mut client, Request::Drain(FROM_START), ErrorCode::WrongSession).await;
+        let garbage = Publication::Roster(Bytes::new(envelope(3)[..900].to_vec()).unwrap());
+        self.refused(&mut client, Request::Publish(garbage), ErrorCode::RefusedStatement).await;
+        let seats = publish_seats(&[envelope(4)[..900].to_vec()]);
+        self.refused(&mut client, seats, ErrorCode::RefusedStatement).await;
+        client.send_frame(&Frame::small(FrameHead::single(0x55, 1), id(0).as_bytes()).unwrap()).await;
+        client.frame().await.unwrap();
+        self.refused.insert(ErrorCode::UnknownRequest.number());
+        client.send_frame(&Frame::small(FrameHead::single(0x03, 1), id(0).as_bytes()).unwrap()).await;
+        client.frame().await.unwrap();
+        self.refused.insert(ErrorCode::Malformed.number());
+        client.ends().await;
+
+        self.too_much_is_asked_for_at_once().await;
+
+        let mut stranger = self.client().await;
+        let CourierProof { courier, signature } = self.office.proof(0, &self.relay.client().await);
+        self.secrets.add(&signature);
+        self.refused(&mut stranger, Request::Courier { courier, signature }, ErrorCode::RefusedCourier).await;
+    }
+
+    /// The answers are more than all buffers between here and there hold, so they wait until they are read.
+    async fn too_much_is_asked_for_at_once(&mut self) {
+        let mut client = self.client().await;
+        let asked = 300;
+        for number in 0..asked {
+            client.send(Request::Group(Group { day: today(), number })).await;
+        }
+        for _ in 0..asked {
+            if let Response::Error(error) = client.receive().await {
+                self.refused.insert(error.code.number());
+            }
+        }
+    }
+
+    /// A chunk with the postage that the session's `n`th needs.
+    fn paid_chunk(&mut self, client: &Client, seed: u64, n: u64) -> Request {
+        let (key, hash) = (burn_key(seed), cssr_proto::sha256(burn_key(seed).as_bytes()));
+        let postage = Challenge::chunk(client.session.handshake_hash(), n).map(|challenge| {
+            let postage = challenge.solve(1, 1_000, &mut ChaCha20Rng::seed_from_u64(7)).unwrap();
+            self.secrets.add(&postage.nonce);
+            self.secrets.add(&postage.solution);
+            postage
+        });
+        self.secrets.add(key.as_bytes());
+        self.secrets.add(&hash);
+        Request::Post(Post::chunk(id(seed), hash, postage.unwrap_or(Postage::FREE), &envelope(seed)))
+    }
+
+    async fn courier_drains(&mut self) {
+        let mut courier = self.client().await;
+        self.secrets.add(&self.office.proof(0, &courier).signature);
+        self.office.become_courier(&mut courier, 0).await;
+        courier.send(Request::Drain(FROM_START)).await;
+        while !matches!(courier.receive().await, Response::CaughtUp(_)) {}
+        let group = Request::Group(Group { day: today(), number: 0 });
+        self.refused(&mut courier, group, ErrorCode::WrongSession).await;
+        let note = publish_note(&envelope(5)[..900], None);
+        self.refused(&mut courier, note, ErrorCode::RefusedStatement).await;
+    }
+
+    async fn peers_speak_nonsense(&mut self) {
+        let mut socket = websocket(self.address()).await;
+        self.secrets.add_port(socket.get_ref());
+        socket.send(Message::Text("hello".into())).await.unwrap();
+        let mut plain = TcpStream::connect(self.address()).await.unwrap();
+        self.secrets.add_port(&plain);
+        plain.write_all(&[&b"GET /"[..], &envelope(6)[..64], b" HTTP/1.1\r\n\r\n"].concat()).await.unwrap();
+        self.secrets.add(&envelope(6)[..64]);
+        plain.read_to_end(&mut Vec::new()).await.unwrap();
+        let mut damaged = self.client().await;
+        damaged.socket.send(Message::Binary(envelope(0)[..528].to_vec().into())).await.unwrap();
+        damaged.ends().await;
+        // One that answers no ping is dropped as silent.
+        let silent = self.client().await;
+        silent.socket.into_inner().read_to_end(&mut Vec::new()).await.unwrap();
+    }
+}

@@ -1,0 +1,123 @@
+//! The program as a process.
+
+use crate::client::Client;
+use crate::office::Office;
+use cssr_proto::Day;
+use cssr_proto::keys::RelayPublicKey;
+use cssr_relay::{Clock as _, SystemClock};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+/// A relay that seals at once, as when one is tried out.
+pub const SEAL_AT_ONCE: &str = "seal_min_age = \"100ms\"\nseal_min_letters = 1\n";
+
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cssr-relay"));
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+pub async fn run(arguments: &[&str]) -> (Output, String, String) {
+    let output = program().args(arguments).output().await.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    (output, out, err)
+}
+
+/// A folder that `init` has made, and the key that it printed.
+pub async fn initialised() -> (TempDir, RelayPublicKey) {
+    let folder = tempfile::tempdir().unwrap();
+    let (output, out, err) = run(&["init", path(folder.path()), "--address", "relay.example.org"]).await;
+    assert!(output.status.success(), "{err}");
+    let line = out.lines().find(|line| !line.starts_with('#')).unwrap();
+    let (key, address) = line.split_once(' ').unwrap();
+    assert_eq!(address, "relay.example.org");
+    let key = std::array::from_fn(|i| u8::from_str_radix(&key[2 * i..2 * i + 2], 16).unwrap());
+    (folder, RelayPublicKey(key))
+}
+
+pub fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+pub fn today() -> Day {
+    SystemClock::new().day()
+}
+
+/// A running relay.
+pub struct Running {
+    child: Child,
+    pub address: SocketAddr,
+    said: JoinHandle<String>,
+}
+
+impl Running {
+    pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = program();
+        command.args(["serve", "--config", path(folder)]).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut out, mut err) = (BufReader::new(child.stdout.take().unwrap()), child.stderr.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).await.unwrap();
+        let address = if arguments.contains(&"--json") {
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            line["listening"].as_str().unwrap().to_owned()
+        } else {
+            line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}")).trim_end().to_owned()
+        };
+        let address = address.strip_prefix("ws://").unwrap().parse().unwrap();
+        // Read all the time: a full pipe would hold the relay up.
+        let said = tokio::spawn(async move {
+            let (mut from_out, mut from_err) = (Vec::new(), Vec::new());
+            let (read_out, read_err) = (out.read_to_end(&mut from_out), err.read_to_end(&mut from_err));
+            let (of_out, of_err) = tokio::join!(read_out, read_err);
+            of_out.unwrap();
+            of_err.unwrap();
+            String::from_utf8([from_out, from_err].concat()).unwrap()
+        });
+        Self { child, address, said }
+    }
+
+    pub async fn client(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    async fn signal(&self, signal: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().await.unwrap().success());
+    }
+
+    /// Stops it with a signal; it must end well. Gives what it has said, but for its address.
+    pub async fn stop(mut self, signal: &str) -> String {
+        self.signal(signal).await;
+        let status = self.child.wait().await.unwrap();
+        let said = self.said.await.unwrap();
+        assert!(status.success(), "{said}");
+        said
+    }
+
+    /// Kills it (SIGKILL).
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+/// Writes the office's card and other lines into relay.toml, after what `init` wrote.
+pub fn configure(folder: &Path, office: &Office, lines: &str) {
+    let file = folder.join("relay.toml");
+    let template = std::fs::read_to_string(&file).unwrap();
+    let lines = format!("{template}\nlisten = \"127.0.0.1:0\"\ncard = \"{}\"\n{lines}", office.card());
+    std::fs::write(file, lines).unwrap();
+}
+
+pub async fn configured(lines: &str) -> (TempDir, Office, RelayPublicKey) {
+    let (folder, key) = initialised().await;
+    let office = Office::new(5, key, today());
+    configure(folder.path(), &office, lines);
+    (folder, office, key)
+}
