@@ -62,20 +62,10 @@ impl Wire {
         }
     }
 
-    /// Waits for the next wire message.
+    /// Waits for the next wire message. Pings are no answer: a server that only sends those is silent.
     pub(crate) async fn receive(&mut self) -> Result<Bytes, ConnectionError> {
-        loop {
-            let message = tokio::time::timeout(self.silence, self.socket.next())
-                .await
-                .map_err(|_| ConnectionError::Silent(self.silence))?
-                .ok_or(ConnectionError::Closed)??;
-            match message {
-                Message::Binary(bytes) => return Ok(bytes),
-                Message::Ping(_) | Message::Pong(_) => {}
-                Message::Close(_) => return Err(ConnectionError::Closed),
-                Message::Text(_) | Message::Frame(_) => return Err(ConnectionError::NotAFrame),
-            }
-        }
+        let silent = |_| ConnectionError::Silent(self.silence);
+        tokio::time::timeout(self.silence, next_frame(&mut self.socket)).await.map_err(silent)?
     }
 
     /// Keeps the connection alive while nothing is due, answering pings, until it ends or something comes that nobody
@@ -96,5 +86,42 @@ impl Wire {
     /// Says goodbye. That it fails changes nothing any more.
     pub(crate) async fn close(mut self) {
         let _ = tokio::time::timeout(self.silence, self.socket.close(None)).await;
+    }
+}
+
+async fn next_frame(socket: &mut Socket) -> Result<Bytes, ConnectionError> {
+    loop {
+        match socket.next().await.ok_or(ConnectionError::Closed)?? {
+            Message::Binary(bytes) => return Ok(bytes),
+            Message::Ping(_) | Message::Pong(_) => {}
+            Message::Close(_) => return Err(ConnectionError::Closed),
+            Message::Text(_) | Message::Frame(_) => return Err(ConnectionError::NotAFrame),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_server_that_only_pings_is_silent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("ws://127.0.0.1:{}", listener.local_addr().unwrap().port()).parse().unwrap();
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+            let mut between = tokio::time::interval(Duration::from_millis(20));
+            while socket.send(Message::Ping(Bytes::new())).await.is_ok() {
+                between.tick().await;
+            }
+        });
+        let silence = Duration::from_millis(200);
+        let mut wire = Wire::open(&Dialer::default(), &address, silence).await.unwrap();
+        let received = tokio::time::timeout(Duration::from_secs(20), wire.receive()).await;
+        assert!(matches!(received, Ok(Err(ConnectionError::Silent(of))) if of == silence), "{received:?}");
+        drop(wire);
+        server.await.unwrap();
     }
 }
