@@ -9,28 +9,12 @@
     reason = "tests"
 )]
 
-use cssr_proto::message::Message;
-use cssr_tests::honest::Honest;
-use cssr_tests::office::SEATS;
-use cssr_tests::people::{Source, calm, visit};
-
-const ARABIC: &str = include_str!("../../testdata/testimony.ar.txt");
-
-#[tokio::test]
-async fn left_alone_a_testimony_is_opened_by_every_seat() {
-    let relay = Honest::open(1).await;
-    let plan = Source(1).plan(&relay.office.card(relay.port), Some(ARABIC));
-    let report = visit(plan, relay.port, &calm(), 1).await.unwrap();
-    assert_eq!(report.sent[0].stored, Ok(()));
-    let held = relay.held(1).await;
-    let letters = held.iter().flat_map(|(_, letters)| letters);
-    for n in SEATS {
-        let texts = letters.clone().filter_map(|letter| {
-            match relay.office.open(n, &letter.id, &letter.envelope).unwrap().message {
-                Message::Testimony(testimony) => Some(testimony.text.as_str().to_owned()),
-                _ => None,
-            }
-        });
-        assert_eq!(texts.collect::<Vec<_>>(), [ARABIC]);
-    }
-}
+mod again;
+mod any;
+mod attack;
+mod bytes;
+mod impostor;
+mod judge;
+mod kinds;
+mod manipulator;
+mod redirected;

@@ -2,8 +2,10 @@
 
 use crate::caller::{Caller, Held};
 use crate::office::{Office, TODAY};
+use crate::people::Source;
 use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::keys::RelaySecretKey;
+use cssr_proto::letter::Sealed;
 use cssr_relay::store::{MemoryStore, Quotas};
 use cssr_relay::{Config, Handle, ManualClock, Relay};
 use std::sync::Arc;
@@ -28,13 +30,17 @@ pub fn relay_key(seed: u8) -> RelaySecretKey {
 impl Honest {
     /// The relay of office `seed`, with a valid note of [`TODAY`].
     pub async fn open(seed: u8) -> Self {
-        let office = Office::new(seed, relay_key(seed).public());
-        let relay = Self::serve(office, relay_key(seed)).await;
-        let mut courier = relay.courier(0).await;
-        let directory = relay.office.directory(TODAY);
-        let genesis = Head::genesis(letter_genesis(&relay.office.roster().relay.key));
-        courier.publish_note(&relay.office.note(&directory, 0, genesis), &directory).await;
+        let relay = Self::serve(Office::new(seed, relay_key(seed).public()), relay_key(seed)).await;
+        relay.confirm().await;
         relay
+    }
+
+    /// Couriers 0 and 1 publish a note about the chain's beginning.
+    pub async fn confirm(&self) {
+        let directory = self.office.directory(TODAY);
+        let genesis = Head::genesis(letter_genesis(&self.office.roster().relay.key));
+        let note = self.office.note(&directory, 0, genesis);
+        self.courier(0).await.publish_note(&note, &directory).await;
     }
 
     /// A relay that knows the office's statements and no note yet.
@@ -55,6 +61,14 @@ impl Honest {
         self.handle.seal().await;
     }
 
+    /// Seat 0 answers a source.
+    pub async fn reply_to(&mut self, source: Source, text: &str) -> Sealed {
+        let (key, contact) = source.contact();
+        let reply = self.office.reply(0, 1, TODAY, text, (key, &contact));
+        Caller::connect(self.port).await.post(&reply).await;
+        reply
+    }
+
     /// A session as courier `n`.
     pub async fn courier(&self, n: u8) -> Caller {
         Caller::courier(self.port, &self.office, n).await
@@ -63,6 +77,6 @@ impl Honest {
     /// Seals, and tells what it holds from batch `from` on.
     pub async fn held(&self, from: u64) -> Held {
         self.seal().await;
-        self.courier(2).await.drain(from).await
+        self.courier(1).await.drain(from).await
     }
 }

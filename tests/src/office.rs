@@ -2,7 +2,9 @@
 
 use chacha20::ChaCha20Rng;
 use cssr_proto::index::Head;
-use cssr_proto::keys::{AuthPublicKey, CourierKey, PrekeySecret, RelayPublicKey, RootKey, SeatAuthKey, SeatSigningKey};
+use cssr_proto::keys::{
+    AuthPublicKey, CourierKey, CourierPublicKey, PrekeySecret, RelayPublicKey, RootKey, SeatAuthKey, SeatSigningKey,
+};
 use cssr_proto::letter::{Correspondent, Letter, OpenError, Opened, Sealed, SeatOpener, SeatSender, seal};
 use cssr_proto::message::{LetterName, MessageText, Receipt, Reply};
 use cssr_proto::{
@@ -115,6 +117,14 @@ impl Office {
         self.draft.number = Number::new(self.draft.number.get() + 1).unwrap();
         self.rosters.push(roster.clone());
         roster
+    }
+
+    /// Issues a roster in which courier `n` has another key.
+    pub fn admit(&mut self, n: u8, key: CourierPublicKey) {
+        let mut couriers = self.draft.couriers.clone().into_vec();
+        couriers[usize::from(n)].key = key;
+        self.draft.couriers = List::new(couriers).unwrap();
+        self.issue();
     }
 
     /// A seat publishes its key, and its prekeys of this week and the coming ones.

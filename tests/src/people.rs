@@ -63,8 +63,8 @@ pub fn rng(seed: u64) -> ChaCha20Rng {
 /// One attempt, and generous waiting: for visits that nobody holds up.
 #[must_use]
 pub fn calm() -> Patience {
-    let long = Duration::from_secs(20);
-    Patience { attempts: 1, first_pause: Duration::ZERO, longest_pause: Duration::ZERO, silence: long, attempt: long }
+    let (silence, attempt) = (Duration::from_secs(15), Duration::from_secs(30));
+    Patience { attempts: 1, first_pause: Duration::ZERO, longest_pause: Duration::ZERO, silence, attempt }
 }
 
 /// Makes a visit to a port of this machine.

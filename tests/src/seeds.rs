@@ -13,7 +13,7 @@ const AT_ONCE: usize = 8;
 ///
 /// # Panics
 /// The property does not hold; the message names the seed.
-pub async fn for_each<T, F>(default: u64, mut property: impl FnMut(u64) -> F) -> Vec<T>
+pub async fn for_each<T, F>(default: u64, property: impl Fn(u64) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
