@@ -12,8 +12,9 @@ use std::collections::VecDeque;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinkError {
-    /// Something between the two changed, dropped, replayed or reordered a message, or the other side is no relay.
-    #[error("the connection was damaged or tampered with: {0}")]
+    /// Something between the two changed, dropped, replayed or reordered a message; or the other side is no relay, or one
+    /// that breaks the protocol.
+    #[error("{}", session_text(.0))]
     Session(#[from] SessionError),
     /// An answer breaks the protocol, or nobody asked for it.
     #[error(transparent)]
@@ -21,6 +22,14 @@ pub enum LinkError {
     /// An answer of another kind than the caller can use.
     #[error("the relay's answer does not belong here")]
     Unexpected,
+}
+
+/// A message that decrypts is the relay's own; what is wrong with one that does not may be anybody's doing.
+fn session_text(error: &SessionError) -> String {
+    match error {
+        SessionError::Version(_) | SessionError::Announcement | SessionError::Malformed { .. } => error.to_string(),
+        _ => format!("the connection was damaged or tampered with: {error}"),
+    }
 }
 
 /// A session that has begun and waits for the relay's half of the handshake.

@@ -94,6 +94,29 @@ impl RequestKind {
     }
 }
 
+/// The name in the table of section 12.2.
+impl std::fmt::Display for RequestKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Directory => "directory",
+            Self::Note => "note",
+            Self::Index => "index",
+            Self::Group => "group",
+            Self::Post => "post",
+            Self::Have => "have",
+            Self::Fetch => "fetch",
+            Self::Burn => "burn",
+            Self::Publish => "publish",
+            Self::Statements => "statements",
+            Self::Notes => "notes",
+            Self::Courier => "courier",
+            Self::Drain => "drain",
+            Self::Watch => "watch",
+            Self::DirectoryByHash => "directory by hash",
+        })
+    }
+}
+
 /// What a client asks. Its `Debug` shows the kind only.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -5,7 +5,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-pub use reader::{Progress, ResponseError, ResponseReader};
+pub use reader::{Fault, Progress, ResponseError, ResponseReader};
 
 use crate::cbor::Malformed;
 use crate::frame::{EnvelopeFrame, EnvelopeKind, Fields, Frame, Head, cut};

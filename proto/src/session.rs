@@ -65,7 +65,7 @@ impl Announcement {
             in_flight: u16::from_be_bytes([*f0, *f1]),
         };
         if announcement.day < Day::FIRST || announcement.in_flight == 0 || !all_zero(padding) {
-            return Err(SessionError::Handshake);
+            return Err(SessionError::Announcement);
         }
         Ok(announcement)
     }
@@ -108,13 +108,16 @@ pub enum SessionError {
     /// The relay announces another version of the protocol.
     #[error("the relay speaks version {0} of the protocol")]
     Version(u16),
+    /// The relay announces what no relay may: a day before the first, no requests at all, or bytes without a meaning.
+    #[error("the relay's announcement breaks the protocol")]
+    Announcement,
     /// A message of a wrong size, or one that does not decrypt: not from the peer, or not in its order. The session
     /// is over, and so is the connection.
     #[error("unreadable message")]
     Unreadable,
     /// The peer itself sent a frame that breaks the protocol. Nothing more is read; a relay may still answer the
     /// request with the error *malformed* before it closes.
-    #[error("malformed frame")]
+    #[error("the other side sent a malformed frame")]
     Malformed {
         /// The request number that the frame gave.
         request: u16,

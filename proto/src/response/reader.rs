@@ -2,7 +2,7 @@
 
 use super::{Mirrored, Response};
 use crate::cbor::Malformed;
-use crate::frame::{Assembler, EnvelopeFrame, EnvelopeKind, Fields, Frame, Sequence, is_absent, single};
+use crate::frame::{Assembler, AssemblyError, EnvelopeFrame, EnvelopeKind, Fields, Frame, Sequence, is_absent, single};
 use crate::ids::EnvelopeId;
 use crate::index::{Batch, GroupSize, Index};
 use crate::publication::{Notes, Statements};
@@ -12,13 +12,39 @@ use crate::wire_error::{ERROR_KIND, WireError};
 
 /// An answer that breaks the protocol. The relay is at fault; nothing after it can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the relay's answer breaks the protocol")]
-pub struct ResponseError;
+#[error("the relay's answer to the request \"{request}\" breaks the protocol: {fault}")]
+pub struct ResponseError {
+    /// What had been asked.
+    pub request: RequestKind,
+    /// What is wrong with the answer.
+    pub fault: Fault,
+}
 
-impl From<Malformed> for ResponseError {
-    fn from(_: Malformed) -> Self {
-        Self
-    }
+/// What is wrong with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It has the kind or the number of another request's answer, or comes after this one's end.
+    #[error("it belongs to another request")]
+    OtherRequest,
+    /// An error after a part of the answer has come.
+    #[error("an error inside it")]
+    ErrorInside,
+    /// Its frames do not make one message.
+    #[error(transparent)]
+    Frames(#[from] AssemblyError),
+    /// A frame, or what the frames make together, is not what the protocol allows.
+    #[error(transparent)]
+    Content(#[from] Malformed),
+    /// Fields of a frame's header are set that have no meaning there.
+    #[error("a frame has fields that do not belong there")]
+    Fields,
+    /// It has not as many places or items as there must be.
+    #[error("it has the wrong number of places")]
+    Places,
+    /// A place holds another envelope than belongs there.
+    #[error("an envelope stands in the place of another")]
+    OtherEnvelope,
 }
 
 /// How far an answer has come.
@@ -91,21 +117,21 @@ impl ResponseReader {
     /// See [`ResponseError`]; also for any frame after the answer's end or after an error.
     pub fn push(&mut self, frame: Frame) -> Result<Progress, ResponseError> {
         let was_over = std::mem::replace(&mut self.over, true);
-        if was_over || frame.head().request != self.number {
-            return Err(ResponseError);
-        }
-        let progress = if frame.head().kind == ERROR_KIND {
+        let progress = if was_over || frame.head().request != self.number {
+            Err(Fault::OtherRequest)
+        } else if frame.head().kind == ERROR_KIND {
             self.error(&frame)
         } else if frame.head().kind == self.kind.answer() {
             self.answer(frame)
         } else {
-            Err(ResponseError)
-        }?;
+            Err(Fault::OtherRequest)
+        };
+        let progress = progress.map_err(|fault| ResponseError { request: self.kind, fault })?;
         self.over = matches!(progress, Progress::Done(_));
         Ok(progress)
     }
 
-    fn error(&self, frame: &Frame) -> Result<Progress, ResponseError> {
+    fn error(&self, frame: &Frame) -> Result<Progress, Fault> {
         // An error stands in place of an answer, never inside a message.
         let between = match &self.state {
             State::Small { .. } | State::Chunk(_) => true,
@@ -113,27 +139,27 @@ impl ResponseReader {
             State::Group { letters, .. } => letters.is_empty(),
             State::Batches(batches) => matches!(batches, Batches::Between),
         };
-        if between { Ok(Progress::Done(Response::Error(WireError::read(frame)?))) } else { Err(ResponseError) }
+        if between { Ok(Progress::Done(Response::Error(WireError::read(frame)?))) } else { Err(Fault::ErrorInside) }
     }
 
-    fn answer(&mut self, frame: Frame) -> Result<Progress, ResponseError> {
+    fn answer(&mut self, frame: Frame) -> Result<Progress, Fault> {
         match &mut self.state {
             State::Small { ids } => small(self.kind, *ids, single(&frame)?).map(Progress::Done),
             State::Chunk(id) => chunk(id, frame).map(Progress::Done),
             State::Bytes(assembler) => {
                 if frame.fields() != Fields::NONE {
-                    return Err(ResponseError);
+                    return Err(Fault::Fields);
                 }
-                match assembler.push(&frame).map_err(|_| ResponseError)? {
+                match assembler.push(&frame)? {
                     None => Ok(Progress::More),
                     Some(bytes) => decode(self.kind, bytes).map(Progress::Done),
                 }
             }
             State::Group { size, sequence, letters } => {
                 if u64::from(frame.head().parts) != size.get() {
-                    return Err(ResponseError);
+                    return Err(Fault::Places);
                 }
-                let last = sequence.accept(frame.head()).map_err(|_| ResponseError)?;
+                let last = sequence.accept(frame.head())?;
                 letters.push(place(EnvelopeKind::Letter, frame)?);
                 Ok(if last { Progress::Done(Response::Group(std::mem::take(letters))) } else { Progress::More })
             }
@@ -153,10 +179,10 @@ enum Batches {
 }
 
 impl Batches {
-    fn push(&mut self, request: RequestKind, frame: Frame) -> Result<Progress, ResponseError> {
+    fn push(&mut self, request: RequestKind, frame: Frame) -> Result<Progress, Fault> {
         match std::mem::replace(self, Self::Between) {
             Self::Between if frame.is_large() => {
-                let kind = frame.fields().kind.ok_or(ResponseError)?;
+                let kind = frame.fields().kind.ok_or(Fault::Fields)?;
                 self.batch(kind, Assembler::new(Batch::ENCODED_MAX), &frame)
             }
             Self::Between => {
@@ -166,13 +192,13 @@ impl Batches {
             Self::Batch(kind, assembler) => self.batch(kind, assembler, &frame),
             Self::Envelopes { kind, batch, mut sequence, next } => {
                 if u64::from(frame.head().parts) != batch.ids().len() as u64 {
-                    return Err(ResponseError);
+                    return Err(Fault::Places);
                 }
-                let last = sequence.accept(frame.head()).map_err(|_| ResponseError)?;
-                let id = *batch.ids().get(next).ok_or(ResponseError)?;
+                let last = sequence.accept(frame.head())?;
+                let id = *batch.ids().get(next).ok_or(Fault::Places)?;
                 let frame = place(kind, frame)?;
                 if frame.as_ref().is_some_and(|frame| *frame.id() != id) {
-                    return Err(ResponseError);
+                    return Err(Fault::OtherEnvelope);
                 }
                 if !last {
                     *self = Self::Envelopes { kind, batch, sequence, next: next + 1 };
@@ -182,16 +208,11 @@ impl Batches {
         }
     }
 
-    fn batch(
-        &mut self,
-        kind: EnvelopeKind,
-        mut assembler: Assembler,
-        frame: &Frame,
-    ) -> Result<Progress, ResponseError> {
+    fn batch(&mut self, kind: EnvelopeKind, mut assembler: Assembler, frame: &Frame) -> Result<Progress, Fault> {
         if frame.fields() != (Fields { kind: Some(kind), ..Fields::NONE }) {
-            return Err(ResponseError);
+            return Err(Fault::Fields);
         }
-        let Some(bytes) = assembler.push(frame).map_err(|_| ResponseError)? else {
+        let Some(bytes) = assembler.push(frame)? else {
             *self = Self::Batch(kind, assembler);
             return Ok(Progress::More);
         };
@@ -202,9 +223,12 @@ impl Batches {
 }
 
 /// A small answer: nothing, or a byte for each id.
-fn small(kind: RequestKind, ids: usize, payload: &[u8]) -> Result<Response, ResponseError> {
-    if payload.len() != ids || payload.iter().any(|byte| *byte > 1) {
-        return Err(ResponseError);
+fn small(kind: RequestKind, ids: usize, payload: &[u8]) -> Result<Response, Fault> {
+    if payload.len() != ids {
+        return Err(Fault::Places);
+    }
+    if payload.iter().any(|byte| *byte > 1) {
+        return Err(Malformed("answer").into());
     }
     match kind {
         RequestKind::Post => Ok(Response::Posted),
@@ -212,22 +236,22 @@ fn small(kind: RequestKind, ids: usize, payload: &[u8]) -> Result<Response, Resp
         RequestKind::Publish => Ok(Response::Published),
         RequestKind::Courier => Ok(Response::Courier),
         RequestKind::Have => Ok(Response::Have(payload.iter().map(|byte| *byte == 1).collect())),
-        _ => Err(ResponseError),
+        _ => Err(Fault::OtherRequest),
     }
 }
 
-fn chunk(id: &EnvelopeId, frame: Frame) -> Result<Response, ResponseError> {
+fn chunk(id: &EnvelopeId, frame: Frame) -> Result<Response, Fault> {
     if (frame.head().part, frame.head().parts) != (0, 1) {
-        return Err(ResponseError);
+        return Err(Fault::Places);
     }
     let chunk = place(EnvelopeKind::Chunk, frame)?;
     if chunk.as_ref().is_some_and(|chunk| chunk.id() != id) {
-        return Err(ResponseError);
+        return Err(Fault::OtherEnvelope);
     }
     Ok(Response::Chunk(chunk))
 }
 
-fn decode(kind: RequestKind, bytes: Vec<u8>) -> Result<Response, ResponseError> {
+fn decode(kind: RequestKind, bytes: Vec<u8>) -> Result<Response, Fault> {
     match kind {
         RequestKind::Directory => Ok(Response::Directory(bytes)),
         RequestKind::DirectoryByHash => Ok(Response::DirectoryByHash((!bytes.is_empty()).then_some(bytes))),
@@ -235,19 +259,19 @@ fn decode(kind: RequestKind, bytes: Vec<u8>) -> Result<Response, ResponseError> 
         RequestKind::Index => Ok(Response::Index(Index::from_bytes(&bytes)?)),
         RequestKind::Statements => Ok(Response::Statements(Statements::from_bytes(&bytes)?)),
         RequestKind::Notes => Ok(Response::Notes(Notes::from_bytes(&bytes)?)),
-        _ => Err(ResponseError),
+        _ => Err(Fault::OtherRequest),
     }
 }
 
 /// A place that holds an envelope of this kind, or nothing; no other field may be set.
-fn place(kind: EnvelopeKind, frame: Frame) -> Result<Option<EnvelopeFrame>, ResponseError> {
+fn place(kind: EnvelopeKind, frame: Frame) -> Result<Option<EnvelopeFrame>, Fault> {
     if is_absent(&frame) {
         return Ok(None);
     }
     let frame = EnvelopeFrame::try_from(frame)?;
     let expected = Fields { id: *frame.id(), kind: Some(kind), present: true, ..Fields::NONE };
     if *frame.fields() != expected {
-        return Err(ResponseError);
+        return Err(Fault::Fields);
     }
     Ok(Some(frame))
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cbor::{Bytes, List};
+use crate::frame::AssemblyError::{OutOfOrder, Oversize};
 use crate::ids::{CourierNumber, Hash};
 use crate::index::{Group, Head as ChainHead};
 use crate::postage::Postage;
@@ -16,6 +17,8 @@ const ENVELOPE_BYTES: [u8; ENVELOPE] = [5; ENVELOPE];
 const NEXT: NextBatches = NextBatches { letters: 4, chunks: 9 };
 const REFUSAL: WireError = WireError::new(ErrorCode::Busy);
 const N: u16 = 7;
+/// A frame of the wrong size, or one that should hold an envelope and does not.
+const NO_SUCH_FRAME: Fault = Fault::Content(Malformed("frame"));
 
 fn size() -> GroupSize {
     GroupSize::new(3).unwrap()
@@ -45,6 +48,10 @@ fn answer(request: &Request) -> Answer {
 fn read(request: &Request, frames: impl IntoIterator<Item = Frame>) -> Result<Progress, ResponseError> {
     let mut reader = reader(request);
     frames.into_iter().try_fold(Progress::More, |_, frame| reader.push(frame))
+}
+
+fn broken(request: &Request, fault: Fault) -> Result<Progress, ResponseError> {
+    Err(ResponseError { request: request.kind(), fault })
 }
 
 fn done(response: Response) -> Result<Progress, ResponseError> {
@@ -88,7 +95,9 @@ fn indexes_statements_and_notes_are_decoded_or_refused() {
     let held = Notes { valid: List::new(vec![]).unwrap(), proposed: List::new(vec![]).unwrap() };
     assert_eq!(read(&notes, bytes(&notes, &held.to_bytes())), done(Response::Notes(held)));
     for request in [index, statements, notes] {
-        assert_eq!(read(&request, bytes(&request, &[0xff])), Err(ResponseError), "{request:?}");
+        let what = request.kind().to_string();
+        let refused = read(&request, bytes(&request, &[0xff]));
+        assert!(matches!(refused, Err(ResponseError { fault: Fault::Content(Malformed(of)), .. }) if of == what));
     }
 }
 
@@ -97,7 +106,7 @@ fn bytes_over_their_limit_are_refused_at_the_first_frame() {
     for (request, max) in [(Request::Note, 4_096), (Request::Directory, 1_048_576)] {
         assert!(read(&request, bytes(&request, &vec![1; max])).is_ok());
         let too_long = bytes(&request, &vec![1; max + ENVELOPE]);
-        assert_eq!(read(&request, too_long.into_iter().take(1)), Err(ResponseError));
+        assert_eq!(read(&request, too_long.into_iter().take(1)), broken(&request, Fault::Frames(Oversize)));
     }
 }
 
@@ -112,8 +121,8 @@ fn small_answers_say_that_it_is_done() {
     ] {
         assert_eq!(read(&request, [answer(&request).done()]), done(response));
         let with_payload = Frame::small(answer(&request).head(), &[0]).unwrap();
-        assert_eq!(read(&request, [with_payload]), Err(ResponseError), "{request:?}");
-        assert_eq!(read(&request, [raw(&request, Fields::NONE, &[])]), Err(ResponseError), "{request:?}");
+        assert_eq!(read(&request, [with_payload]), broken(&request, Fault::Places));
+        assert_eq!(read(&request, [raw(&request, Fields::NONE, &[])]), broken(&request, NO_SUCH_FRAME));
     }
 }
 
@@ -122,10 +131,10 @@ fn have_is_answered_with_one_byte_for_each_id() {
     let request = Request::Have(List::new(vec![ID; 3]).unwrap());
     let have = |present: &[bool]| read(&request, [answer(&request).have(present).unwrap()]);
     assert_eq!(have(&[true, false, true]), done(Response::Have(vec![true, false, true])));
-    assert_eq!(have(&[true, false]), Err(ResponseError));
-    assert_eq!(have(&[true; 4]), Err(ResponseError));
+    assert_eq!(have(&[true, false]), broken(&request, Fault::Places));
+    assert_eq!(have(&[true; 4]), broken(&request, Fault::Places));
     let two = Frame::small(answer(&request).head(), &[0, 1, 2]).unwrap();
-    assert_eq!(read(&request, [two]), Err(ResponseError));
+    assert_eq!(read(&request, [two]), broken(&request, Fault::Content(Malformed("answer"))));
 }
 
 #[test]
@@ -136,7 +145,7 @@ fn a_fetched_chunk_is_the_one_asked_for_or_none() {
     assert_eq!((chunk.id(), chunk.kind(), chunk.envelope()), (&ID, EnvelopeKind::Chunk, &ENVELOPE_BYTES));
     assert_eq!(read(&fetch(), [answer.chunk(None).unwrap()]), done(Response::Chunk(None)));
     let other = EnvelopeId([2; 16]);
-    assert_eq!(read(&fetch(), [answer.chunk(held(&other)).unwrap()]), Err(ResponseError));
+    assert_eq!(read(&fetch(), [answer.chunk(held(&other)).unwrap()]), broken(&fetch(), Fault::OtherEnvelope));
 }
 
 #[test]
@@ -146,19 +155,20 @@ fn a_place_has_an_envelope_and_its_fields_or_nothing_at_all() {
     let postage = Postage { effort: 1, ..Postage::FREE };
     for bad in [
         Fields { present: false, ..good },
-        Fields { kind: None, ..good },
         Fields { kind: Some(EnvelopeKind::Letter), ..good },
         Fields { burn_hash: [1; 32], ..good },
         Fields { postage, ..good },
     ] {
-        assert_eq!(read(&fetch(), [raw(&fetch(), bad, &ENVELOPE_BYTES)]), Err(ResponseError));
+        assert_eq!(read(&fetch(), [raw(&fetch(), bad, &ENVELOPE_BYTES)]), broken(&fetch(), Fault::Fields));
     }
-    assert_eq!(read(&fetch(), [raw(&fetch(), good, &[5; 9])]), Err(ResponseError), "a short envelope");
-    assert_eq!(read(&fetch(), [raw(&fetch(), good, &[])]), Err(ResponseError), "present, but not there");
+    let no_kind = Fields { kind: None, ..good };
+    assert_eq!(read(&fetch(), [raw(&fetch(), no_kind, &ENVELOPE_BYTES)]), broken(&fetch(), NO_SUCH_FRAME));
+    assert_eq!(read(&fetch(), [raw(&fetch(), good, &[5; 9])]), broken(&fetch(), NO_SUCH_FRAME), "a short envelope");
+    assert_eq!(read(&fetch(), [raw(&fetch(), good, &[])]), broken(&fetch(), NO_SUCH_FRAME), "present, but not there");
     for absent in [Fields { id: ID, ..Fields::NONE }, Fields { kind: Some(EnvelopeKind::Chunk), ..Fields::NONE }] {
-        assert_eq!(read(&fetch(), [raw(&fetch(), absent, &[])]), Err(ResponseError));
+        assert_eq!(read(&fetch(), [raw(&fetch(), absent, &[])]), broken(&fetch(), NO_SUCH_FRAME));
     }
-    assert_eq!(read(&fetch(), [raw(&fetch(), Fields::NONE, &[0])]), Err(ResponseError));
+    assert_eq!(read(&fetch(), [raw(&fetch(), Fields::NONE, &[0])]), broken(&fetch(), NO_SUCH_FRAME));
 }
 
 #[test]
@@ -171,11 +181,13 @@ fn a_group_is_as_many_frames_as_the_roster_says() {
     assert_eq!(letters.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false]);
     assert_eq!(read(&group(), [letter(0, size()), none(1)]), Ok(Progress::More));
     for other in [1, 2, 4, 16] {
-        assert_eq!(read(&group(), [letter(0, GroupSize::new(other).unwrap())]), Err(ResponseError), "{other}");
+        let size = GroupSize::new(other).unwrap();
+        assert_eq!(read(&group(), [letter(0, size)]), broken(&group(), Fault::Places), "{other}");
     }
     assert!(answer(&group()).letter(3, size(), None).is_err());
     for disorder in [[0, 0], [0, 2], [1, 0]] {
-        assert_eq!(read(&group(), disorder.map(|place| letter(place, size()))), Err(ResponseError));
+        let frames = disorder.map(|place| letter(place, size()));
+        assert_eq!(read(&group(), frames), broken(&group(), Fault::Frames(OutOfOrder)));
     }
 }
 
@@ -184,7 +196,7 @@ fn a_group_holds_no_chunks() {
     let chunk = Fields { id: ID, kind: Some(EnvelopeKind::Chunk), present: true, ..Fields::NONE };
     let head = Head { parts: 3, ..answer(&group()).head() };
     let frame = Frame::large(head, &chunk, &ENVELOPE_BYTES).unwrap();
-    assert_eq!(read(&group(), [frame]), Err(ResponseError));
+    assert_eq!(read(&group(), [frame]), broken(&group(), Fault::Fields));
 }
 
 /// The frames of one drained batch: the batch, then its envelopes, the second of them burned.
@@ -212,7 +224,7 @@ fn a_drain_gives_batches_with_their_envelopes_and_ends_with_the_next_numbers() {
         }
     }
     assert_eq!(reader.push(answer(&drain()).caught_up(NEXT)), done(Response::CaughtUp(NEXT)));
-    assert_eq!(reader.push(answer(&drain()).caught_up(NEXT)), Err(ResponseError), "it has ended");
+    assert_eq!(reader.push(answer(&drain()).caught_up(NEXT)), broken(&drain(), Fault::OtherRequest), "it has ended");
 }
 
 #[test]
@@ -253,8 +265,15 @@ fn envelopes_that_do_not_fit_their_batch_are_refused() {
     let mut next_batch = good.clone();
     next_batch.truncate(1);
     next_batch.push(good[0].clone());
-    for bad in [swapped, other_kind, fewer, skipped, cut_short, next_batch] {
-        assert_eq!(read(&drain(), bad), Err(ResponseError));
+    for (bad, fault) in [
+        (swapped, Fault::OtherEnvelope),
+        (other_kind, Fault::Fields),
+        (fewer, Fault::Places),
+        (skipped, Fault::Frames(OutOfOrder)),
+        (cut_short, Fault::Places),
+        (next_batch, Fault::Places),
+    ] {
+        assert_eq!(read(&drain(), bad), broken(&drain(), fault));
     }
     assert!(read(&drain(), good).is_ok());
 }
@@ -266,10 +285,10 @@ fn a_batch_without_a_kind_or_with_other_fields_is_refused() {
     for fields in
         [Fields::NONE, Fields { kind, present: true, ..Fields::NONE }, Fields { kind, id: ID, ..Fields::NONE }]
     {
-        assert_eq!(read(&drain(), [raw(&drain(), fields, &encoded)]), Err(ResponseError));
+        assert_eq!(read(&drain(), [raw(&drain(), fields, &encoded)]), broken(&drain(), Fault::Fields));
     }
     let junk = raw(&drain(), Fields { kind, ..Fields::NONE }, &[0x80]);
-    assert_eq!(read(&drain(), [junk]), Err(ResponseError));
+    assert_eq!(read(&drain(), [junk]), broken(&drain(), Fault::Content(Malformed("batch"))));
 }
 
 #[test]
@@ -280,11 +299,11 @@ fn an_error_may_stand_for_any_answer_but_not_inside_one() {
     }
     let error = || answer(&drain()).error(REFUSAL);
     let begun = bytes(&Request::Directory, &[1; 20_000]).remove(0);
-    assert_eq!(read(&Request::Directory, [begun, error()]), Err(ResponseError));
+    assert_eq!(read(&Request::Directory, [begun, error()]), broken(&Request::Directory, Fault::ErrorInside));
     let begun = answer(&group()).letter(0, size(), None).unwrap();
-    assert_eq!(read(&group(), [begun, error()]), Err(ResponseError));
+    assert_eq!(read(&group(), [begun, error()]), broken(&group(), Fault::ErrorInside));
     let frames = drained(EnvelopeKind::Letter);
-    assert_eq!(read(&drain(), [frames[0].clone(), error()]), Err(ResponseError));
+    assert_eq!(read(&drain(), [frames[0].clone(), error()]), broken(&drain(), Fault::ErrorInside));
     assert_eq!(read(&drain(), frames.into_iter().chain([error()])), done(Response::Error(REFUSAL)));
 }
 
@@ -292,13 +311,14 @@ fn an_error_may_stand_for_any_answer_but_not_inside_one() {
 fn an_answer_to_another_request_is_refused() {
     let note = |kind, number| Answer::to(kind, number).bytes(&[1]).unwrap().next().unwrap();
     assert!(read(&Request::Note, [note(RequestKind::Note, N)]).is_ok());
-    assert_eq!(read(&Request::Note, [note(RequestKind::Note, N + 1)]), Err(ResponseError));
-    assert_eq!(read(&Request::Note, [note(RequestKind::Directory, N)]), Err(ResponseError));
-    assert_eq!(read(&Request::Note, [REFUSAL.frame(N + 1)]), Err(ResponseError));
+    let other = broken(&Request::Note, Fault::OtherRequest);
+    assert_eq!(read(&Request::Note, [note(RequestKind::Note, N + 1)]), other);
+    assert_eq!(read(&Request::Note, [note(RequestKind::Directory, N)]), other);
+    assert_eq!(read(&Request::Note, [REFUSAL.frame(N + 1)]), other);
     let request = Request::Note.into_frames(N).remove(0);
-    assert_eq!(read(&Request::Note, [request]), Err(ResponseError));
+    assert_eq!(read(&Request::Note, [request]), other);
     let with_fields = raw(&Request::Note, Fields { id: ID, ..Fields::NONE }, &[1]);
-    assert_eq!(read(&Request::Note, [with_fields]), Err(ResponseError));
+    assert_eq!(read(&Request::Note, [with_fields]), broken(&Request::Note, Fault::Fields));
 }
 
 #[test]
@@ -306,10 +326,10 @@ fn nothing_is_read_after_an_error_or_after_the_end() {
     let good = || answer(&fetch()).chunk(None).unwrap();
     let mut after_end = reader(&fetch());
     assert!(after_end.push(good()).is_ok());
-    assert_eq!(after_end.push(good()), Err(ResponseError));
+    assert_eq!(after_end.push(good()), broken(&fetch(), Fault::OtherRequest));
     let mut after_error = reader(&fetch());
-    assert_eq!(after_error.push(REFUSAL.frame(N + 1)), Err(ResponseError));
-    assert_eq!(after_error.push(good()), Err(ResponseError));
+    assert_eq!(after_error.push(REFUSAL.frame(N + 1)), broken(&fetch(), Fault::OtherRequest));
+    assert_eq!(after_error.push(good()), broken(&fetch(), Fault::OtherRequest));
 }
 
 #[test]
@@ -318,4 +338,11 @@ fn debug_shows_no_content() {
     assert_eq!(format!("{:?}", Response::Note(vec![42])), "Response(Note)");
     assert_eq!(format!("{mirrored:?}"), "Mirrored { id: EnvelopeId(..), kind: Chunk, frame: None }");
     assert!(format!("{:?}", reader(&fetch())).ends_with("state: .. }"));
+}
+
+#[test]
+fn what_is_wrong_is_said_with_what_was_asked() {
+    let error = read(&group(), [answer(&group()).letter(0, GroupSize::new(2).unwrap(), None).unwrap()]).unwrap_err();
+    let said = "the relay's answer to the request \"group\" breaks the protocol: it has the wrong number of places";
+    assert_eq!(error.to_string(), said);
 }

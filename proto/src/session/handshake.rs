@@ -53,7 +53,8 @@ impl ClientHandshake {
     /// must find it in the roster before it sends anything that depends on the person (protocol, section 4.6).
     ///
     /// # Errors
-    /// [`SessionError::Handshake`] for everything that can be wrong with the message; [`SessionError::Version`].
+    /// [`SessionError::Handshake`] for everything that can be wrong with the message; [`SessionError::Version`] and
+    /// [`SessionError::Announcement`] for what the relay says in it.
     pub fn finish(self, message: &[u8]) -> Result<(Session, Announcement, RelayPublicKey), SessionError> {
         let Self { mut noise, key, transcript } = self;
         let message: &[u8; HANDSHAKE] = message.try_into().map_err(|_| SessionError::Handshake)?;

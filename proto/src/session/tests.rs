@@ -283,10 +283,10 @@ fn an_announcement_survives_its_encoding_and_nothing_else_does() {
         Announcement::from_bytes(&bad)
     };
     assert_eq!(set(0, &[0, 2]), Err(SessionError::Version(2)));
-    assert_eq!(set(2, &[0, 0, 0, 3]), Err(SessionError::Handshake), "a day before the first");
-    assert_eq!(set(14, &[0, 0]), Err(SessionError::Handshake), "no request may ever be sent");
+    assert_eq!(set(2, &[0, 0, 0, 3]), Err(SessionError::Announcement), "a day before the first");
+    assert_eq!(set(14, &[0, 0]), Err(SessionError::Announcement), "no request may ever be sent");
     for at in 16..ANNOUNCEMENT {
-        assert_eq!(set(at, &[1]), Err(SessionError::Handshake), "padding {at}");
+        assert_eq!(set(at, &[1]), Err(SessionError::Announcement), "padding {at}");
     }
 }
 
