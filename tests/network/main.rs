@@ -13,6 +13,7 @@ mod again;
 mod any;
 mod attack;
 mod bytes;
+mod couriers;
 mod impostor;
 mod judge;
 mod kinds;

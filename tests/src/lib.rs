@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 pub mod caller;
+pub mod courier;
 pub mod honest;
 pub mod office;
 pub mod people;
