@@ -9,18 +9,26 @@
     reason = "tests"
 )]
 
-use cssr_client::source::Error;
-use cssr_client::visit::VisitError;
-use cssr_proto::wire_error::ErrorCode;
-use cssr_tests::honest::{Honest, relay_key};
-use cssr_tests::office::Office;
-use cssr_tests::people::{Source, calm, visit};
+mod directory;
+mod forge;
+mod outcome;
+mod relay;
+mod shown;
+mod truth;
 
+use cssr_client::visit::Gap;
+use truth::Truth;
+
+/// Without it the tests of lies would show nothing.
 #[tokio::test]
-async fn a_relay_without_a_note_is_said_to_be_not_ready() {
-    let relay = Honest::serve(Office::new(1, relay_key(1).public()), relay_key(1)).await;
-    let plan = Source(1).plan(&relay.office.card(relay.port), None);
-    let failure = visit(plan, relay.port, &calm(), 1).await.unwrap_err();
-    let Error::Visit(VisitError::Refused(error)) = failure.error else { panic!("{failure}") };
-    assert_eq!(error.code, ErrorCode::NotReady);
+async fn the_same_relay_without_a_lie_is_believed() {
+    let truth = Truth::new();
+    let (outcome, heard) = outcome::visited(&truth, truth.shown()).await;
+    let report = outcome.unwrap();
+    assert_eq!(report.sent[0].stored, Ok(()));
+    assert!(report.sent[0].mute.is_empty());
+    assert_eq!(report.replies.iter().map(|reply| reply.number).collect::<Vec<_>>(), [1, 2]);
+    assert!(report.doubts.is_empty() && report.unfetched == 0);
+    assert_eq!(report.gaps, [] as [Gap; 0]);
+    assert_eq!(heard.posted.len(), 2);
 }
