@@ -11,6 +11,8 @@
 
 mod directory;
 mod forge;
+mod index;
+mod note;
 mod outcome;
 mod relay;
 mod shown;
