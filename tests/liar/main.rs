@@ -9,12 +9,17 @@
     reason = "tests"
 )]
 
+mod acknowledgements;
 mod directory;
 mod forge;
+mod groups;
+mod handshake;
 mod index;
 mod note;
 mod outcome;
 mod relay;
+mod replies;
+mod session;
 mod shown;
 mod truth;
 

@@ -3,6 +3,7 @@
 use crate::relay::{Heard, Liar};
 use crate::shown::Shown;
 use crate::truth::{REPLIES, Truth};
+use cssr_client::ConnectionError;
 use cssr_client::link::LinkError;
 use cssr_client::source::{Error, Failure, Patience};
 use cssr_client::visit::{Doubt, Report, VisitError};
@@ -69,7 +70,9 @@ pub fn judge(truth: &Truth, outcome: &Result<Report, Box<Failure>>, heard: &Hear
             assert_eq!(names, [report.sent[0].name], "posted once");
             for reply in &report.replies {
                 assert_eq!(reply.seat.get(), 0);
-                assert_eq!(reply.text.as_deref(), Some(REPLIES[reply.number as usize - 1]));
+                // What is no reply is a receipt.
+                let text = REPLIES.get(reply.number as usize - 1).copied();
+                assert_eq!((reply.text.as_deref(), reply.receipts.is_empty()), (text, text.is_some()));
             }
         }
     }
@@ -115,6 +118,14 @@ pub async fn withheld(truth: &Truth, shown: Shown) -> WireError {
     }
 }
 
+/// A visit that ends because the relay says nothing any more.
+pub async fn left_waiting(truth: &Truth, shown: Shown) {
+    match decided(truth, shown, None, &impatient()).await.0.unwrap_err().error {
+        Error::Connection(ConnectionError::Silent(_)) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
 /// A visit whose rounds end at an answer that breaks the protocol.
 pub async fn broken_off(truth: &Truth, shown: Shown) -> (RequestKind, Fault) {
     match visited(truth, shown).await.0.unwrap_err().error {
@@ -137,7 +148,6 @@ pub async fn read(truth: &Truth, shown: Shown) -> (Vec<u32>, Vec<Doubt>) {
     (report.replies.iter().map(|reply| reply.number).collect(), report.doubts)
 }
 
-/// For relays that say nothing.
-pub fn impatient() -> Patience {
+fn impatient() -> Patience {
     Patience { silence: Duration::from_millis(700), ..calm() }
 }

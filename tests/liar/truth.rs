@@ -13,7 +13,6 @@ use cssr_proto::index::{Batch, Head, letter_genesis};
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::letter::Sealed;
 use cssr_tests::caller::Held;
-use cssr_tests::courier::CourierAtWork;
 use cssr_tests::honest::relay_key;
 use cssr_tests::office::{Office, TODAY};
 use cssr_tests::people::Source;
@@ -26,6 +25,8 @@ pub struct Truth {
     pub office: Office,
     pub source: Source,
     pub batches: Held,
+    /// How many of them the note vouches for.
+    pub vouched: usize,
 }
 
 pub fn key() -> RelaySecretKey {
@@ -37,15 +38,14 @@ impl Truth {
         Self::of(Office::new(SEED, key().public()))
     }
 
-    /// The same with a courier that does the office's work of courier 2.
-    pub fn with_courier() -> (Self, CourierAtWork) {
-        let mut office = Office::new(SEED, key().public());
-        let courier = CourierAtWork::admit(&mut office, 2);
-        (Self::of(office), courier)
+    /// An office whose relay has nothing yet.
+    pub fn empty() -> Self {
+        let office = Office::new(SEED, key().public());
+        Self { office, source: Source(5), batches: Held::new(), vouched: 0 }
     }
 
     fn of(office: Office) -> Self {
-        let mut truth = Self { office, source: Source(5), batches: Held::new() };
+        let mut truth = Self { office, source: Source(5), batches: Held::new(), vouched: 4 };
         truth.arrive(TODAY.minus(4), 3, None);
         truth.arrive(TODAY.minus(2), 4, Some(1));
         truth.arrive(TODAY.minus(1), 3, None);
@@ -78,7 +78,7 @@ impl Truth {
 
     /// The head that the note names.
     pub fn vouched(&self) -> Head {
-        self.batches[3].0.head()
+        self.vouched.checked_sub(1).map_or(genesis(), |last| self.batches[last].0.head())
     }
 
     /// What an honest relay shows.
