@@ -21,6 +21,9 @@ pub enum WalkError {
     /// The chain ends before a batch that a valid note, or this courier before, vouches for.
     #[error("it ends before batch {0}, which was vouched for")]
     Hidden(u64),
+    /// A batch is missing that cannot have expired, since one before it has not.
+    #[error("it leaves out batch {0}, which cannot have expired")]
+    LeftOut(u64),
     /// Batches are missing, and nobody vouches for what comes after them.
     #[error("batches before number {0} have expired, and no note vouches for what follows")]
     Unvouched(u64),
@@ -37,7 +40,7 @@ pub enum WalkError {
 /// What may be missing in a chain because it has expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gaps {
-    /// Only what comes before something that was vouched for: for a chain whose head is signed.
+    /// Only what can have expired, and comes before something that was vouched for: for a chain whose head is signed.
     Vouched,
     /// Anything, because a person said so: nobody had mirrored the relay for longer than it keeps letters.
     Accepted,
@@ -108,6 +111,7 @@ impl Walk {
             if batch.day() < self.at.day() {
                 return Err(IndexError::WrongDay.into());
             }
+            self.check_expired(number)?;
             self.unvouched = Some(number);
             // Something vouched for right before the gap's end closes it.
             self.pass(number - 1, batch.previous())?;
@@ -145,6 +149,19 @@ impl Walk {
             Some(number) if self.gaps == Gaps::Vouched => Err(WalkError::Unvouched(number)),
             _ => Ok(self.at),
         }
+    }
+
+    /// Days never decrease along the chain: once something is known that is listed still, so is all that follows it.
+    fn check_expired(&self, before: u64) -> Result<(), WalkError> {
+        if self.gaps != Gaps::Vouched {
+            return Ok(());
+        }
+        let is_listed = |head: &Head| head.number() > 0 && head.day() >= self.oldest;
+        if is_listed(&self.at) {
+            return Err(WalkError::LeftOut(self.wanted()));
+        }
+        let mut between = self.vouched.range(self.wanted()..before).map(|(_, head)| head);
+        between.find(|head| is_listed(head)).map_or(Ok(()), |head| Err(WalkError::LeftOut(head.number())))
     }
 
     const fn wrong_end(&self, said: u64) -> WalkError {
@@ -200,7 +217,7 @@ mod tests {
         walk.finish(said)
     }
 
-    const DAYS: [u32; 5] = [20_020, 20_021, 20_022, 20_022, 20_030];
+    const DAYS: [u32; 5] = [20_010, 20_011, 20_022, 20_022, 20_030];
 
     #[test]
     fn an_honest_chain_is_followed_from_the_genesis_or_from_any_head() {
@@ -226,6 +243,23 @@ mod tests {
         assert_eq!(walk(genesis(), Gaps::Vouched, &[], &again, 2), Err(WalkError::Broken(IndexError::Gap)));
         let tomorrow = chain(&[20_031]);
         assert_eq!(walk(genesis(), Gaps::Vouched, &[], &tomorrow, 2), Err(WalkError::Future(1)));
+    }
+
+    #[test]
+    fn a_batch_that_is_listed_still_cannot_be_left_out_even_before_something_vouched_for() {
+        // Today 10 days are listed: the first batch has expired, the others have not.
+        let batches = chain(&[20_019, 20_020, 20_021, 20_030]);
+        let heads: Vec<Head> = batches.iter().map(Batch::head).collect();
+        let last = &heads[3..];
+        assert_eq!(walk(heads[0], Gaps::Vouched, last, &batches[2..], 5), Ok(heads[3]));
+        assert_eq!(walk(heads[1], Gaps::Vouched, last, &batches[3..], 5), Err(WalkError::LeftOut(3)));
+        let middle = [&batches[..2], &batches[3..]].concat();
+        assert_eq!(walk(genesis(), Gaps::Vouched, last, &middle, 5), Err(WalkError::LeftOut(3)));
+        // A note tells the day of a batch that is not shown.
+        assert_eq!(walk(genesis(), Gaps::Vouched, &heads[1..], &batches[2..], 5), Err(WalkError::LeftOut(2)));
+        assert_eq!(walk(genesis(), Gaps::Vouched, &heads[1..], &batches[3..], 5), Err(WalkError::LeftOut(2)));
+        // A person may say that the office has listed fewer days until lately.
+        assert_eq!(walk(heads[1], Gaps::Accepted, last, &batches[3..], 5), Ok(heads[3]));
     }
 
     #[test]

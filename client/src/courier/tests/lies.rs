@@ -166,7 +166,7 @@ fn a_broken_chain_or_a_batch_left_out() {
             let hidden = relay.letters.len() - 2;
             relay.letters.remove(hidden);
         },
-        walk(|error| matches!(error, WalkError::Unvouched(_))),
+        walk(|error| matches!(error, WalkError::LeftOut(_))),
     );
 }
 
