@@ -15,6 +15,7 @@
 //! ```
 
 mod error;
+mod history;
 mod mirroring;
 mod note;
 mod notes;

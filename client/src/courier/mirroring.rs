@@ -1,6 +1,7 @@
 //! One mirror, from the first request to the published note. Every step that can fail comes before the signature.
 
 use super::error::CourierError;
+use super::history::{contradicts, leads_to};
 use super::note::{NoteOutcome, Plan, Wish};
 use super::notes::{Directories, KnownNotes, authentic, named};
 use super::session::{Connection, Session};
@@ -18,9 +19,6 @@ use cssr_proto::response::{Mirrored, Response};
 use cssr_proto::{
     Bytes, CheckedNote, CourierProof, Day, Directory, Notice, Pool, Roster, SeatStatement, Signed, Unverified,
 };
-
-/// Batches between a proposal's head and the own one that are looked through at most.
-const BATCHES_BETWEEN: u64 = 10_000;
 
 /// What a person decides about a mirror.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +52,9 @@ pub struct MirrorReport {
     pub refused_statements: usize,
     /// Notes that the relay showed and that do not verify.
     pub refused_notes: usize,
+    /// Notes that colleagues have proposed about another chain than the one followed here: the relay shows its couriers
+    /// different lists, or a colleague's courier is not honest.
+    pub contradictions: usize,
     /// Seats that nobody can write to, since they have published no current key: desk and seat.
     pub mute: Vec<(u64, u64)>,
 }
@@ -111,6 +112,8 @@ impl Courier {
                 }
             }
         };
+        let said = notes.proposed_heads(&directories, &roster);
+        let contradictions = said.filter(|said| contradicts(mirror, said, &head)).count();
         let mute = directory.seats().filter(cssr_proto::SeatView::is_mute);
         Ok(MirrorReport {
             new,
@@ -118,6 +121,7 @@ impl Courier {
             note,
             refused_statements,
             refused_notes: notes.refused,
+            contradictions,
             mute: mute.map(|view| (view.desk.get(), view.seat.number.get())).collect(),
         })
     }
@@ -368,20 +372,6 @@ fn start(mirror: &Mirror, kind: EnvelopeKind, own: Option<&Followed>, genesis: H
         }
     }
     Ok(genesis)
-}
-
-/// Whether the batches of the mirror lead from one head to another: each is read and followed again.
-fn leads_to(mirror: &Mirror, from: &Head, to: &Head) -> bool {
-    let mut at = *from;
-    if to.number().saturating_sub(from.number()) > BATCHES_BETWEEN {
-        return false;
-    }
-    while at.number() < to.number() {
-        let next = mirror.batch(EnvelopeKind::Letter, at.number() + 1).ok().flatten();
-        let Some(Ok(next)) = next.map(|batch| at.follow(&batch)) else { return false };
-        at = next;
-    }
-    at == *to
 }
 
 async fn publish<S: Session>(session: &mut S, note: &CheckedNote, directory: &Directory) -> Result<(), CourierError> {

@@ -57,10 +57,16 @@ impl KnownNotes {
 
     /// The heads of this relay's chain that valid notes vouch for.
     pub(super) fn heads<'a>(&'a self, directories: &'a Directories, current: &'a Roster) -> impl Iterator<Item = Head> {
-        let same_relay = |note: &&ValidNote| {
-            directories.get(&note.directory).is_some_and(|named| named.roster().relay.key == current.relay.key)
-        };
-        self.valid.iter().filter(same_relay).map(|note| note.head)
+        self.valid.iter().filter(|note| is_about(note, directories, current)).map(|note| note.head)
+    }
+
+    /// The heads of this relay's chain that single couriers say they have followed.
+    pub(super) fn proposed_heads<'a>(
+        &'a self,
+        directories: &'a Directories,
+        current: &'a Roster,
+    ) -> impl Iterator<Item = Head> {
+        self.proposed.iter().filter(|note| is_about(note, directories, current)).map(|note| note.head)
     }
 
     /// All of them, as they are signed.
@@ -72,6 +78,11 @@ impl KnownNotes {
     pub(super) fn keep(&self, mirror: &Mirror) -> std::io::Result<()> {
         self.valid.iter().try_for_each(|note| mirror.put_note(note))
     }
+}
+
+/// Whether a note's head lies on a chain of the current relay.
+fn is_about(note: &Signed<Note>, directories: &Directories, current: &Roster) -> bool {
+    directories.get(&note.directory).is_some_and(|named| named.roster().relay.key == current.relay.key)
 }
 
 fn check(bytes: &[u8], directories: &Directories, current: &Roster) -> Option<CheckedNote> {

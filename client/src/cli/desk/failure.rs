@@ -99,6 +99,9 @@ const fn courier_help(error: &CourierError) -> &'static str {
         E::Walk(WalkError::Unvouched(_)) => {
             "If nobody has mirrored the relay for longer than it keeps letters, add --accept-gap once. Nothing was signed."
         }
+        E::Walk(WalkError::LeftOut(_)) => {
+            "The relay hides letters: tell the office. (If the office keeps letters for longer than it did until lately, add --accept-gap once.) Nothing was signed."
+        }
         E::Walk(_) | E::Withheld(_) => {
             "The relay contradicts what was mirrored before: tell the office. Nothing was signed; what was mirrored is kept."
         }

@@ -173,6 +173,7 @@ pub(super) fn mirrored(report: &MirrorReport, common: &Common) {
                 "ok": true, "letters": report.new.letters, "chunks": report.new.chunks,
                 "last_batch": report.last_batch, "note": note,
                 "refused_statements": report.refused_statements, "refused_notes": report.refused_notes,
+                "contradictions": report.contradictions,
                 "mute": report.mute.iter().map(|(desk, seat)| json!([desk, seat])).collect::<Vec<_>>(),
             })
         );
@@ -185,6 +186,13 @@ pub(super) fn mirrored(report: &MirrorReport, common: &Common) {
             "Refused: {} statements and {} notes that the relay showed.",
             report.refused_statements, report.refused_notes
         );
+    }
+    if report.contradictions > 0 {
+        println!(
+            "Warning: {} notes that colleagues have proposed are about another list of letters than this one. Either the relay",
+            report.contradictions
+        );
+        println!("shows its couriers different lists, or a courier is not honest. Tell the office.");
     }
     for (desk, seat) in &report.mute {
         println!("Seat {seat} of desk {desk} has published no current key: nobody can write to it.");

@@ -321,6 +321,27 @@ fn proposals_that_say_something_else_are_not_signed() {
 }
 
 #[test]
+fn a_colleague_who_was_shown_another_chain_is_told_of() {
+    let contradictions = |change: &dyn Fn(&mut Fixture) -> cssr_proto::index::Head| {
+        let mut world = Fixture::new();
+        world.letters(TODAY, 1);
+        world.letters(TODAY, 1);
+        let mut relay = Relay::honest(&world.office);
+        let (head, directory) = (change(&mut world), world.office.directory(TODAY));
+        propose(&world, &mut relay, &directory, head);
+        world.mirror(1, &mut relay).unwrap().contradictions
+    };
+    assert_eq!(contradictions(&|world| world.office.head()), 0);
+    assert_eq!(contradictions(&|world| world.office.batches[0].0.head()), 0);
+    assert_eq!(contradictions(&|_| TestOffice::new(21).head()), 0);
+    for of in [0, 1] {
+        assert_eq!(contradictions(&|world| another(world, of).0.head()), 1);
+    }
+    let beyond = cssr_proto::index::Head::new(3, TODAY, cssr_proto::Hash([3; 32])).unwrap();
+    assert_eq!(contradictions(&|_| beyond), 1);
+}
+
+#[test]
 fn a_proposal_behind_the_newest_valid_note_is_not_signed() {
     assert!(!signs(|world, relay| {
         let directory = world.office.directory(TODAY);
