@@ -10,6 +10,7 @@
 )]
 
 mod acknowledgements;
+mod couriers;
 mod directory;
 mod forge;
 mod groups;

@@ -13,6 +13,7 @@ use cssr_proto::index::{Batch, Head, letter_genesis};
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::letter::Sealed;
 use cssr_tests::caller::Held;
+use cssr_tests::courier::CourierAtWork;
 use cssr_tests::honest::relay_key;
 use cssr_tests::office::{Office, TODAY};
 use cssr_tests::people::Source;
@@ -42,6 +43,13 @@ impl Truth {
     pub fn empty() -> Self {
         let office = Office::new(SEED, key().public());
         Self { office, source: Source(5), batches: Held::new(), vouched: 0 }
+    }
+
+    /// The same with a courier that does the office's work of courier 2.
+    pub fn with_courier() -> (Self, CourierAtWork) {
+        let mut office = Office::new(SEED, key().public());
+        let courier = CourierAtWork::admit(&mut office, 2);
+        (Self::of(office), courier)
     }
 
     fn of(office: Office) -> Self {

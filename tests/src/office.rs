@@ -111,12 +111,18 @@ impl Office {
 
     /// Signs the draft and takes it as its own; the draft becomes the one after it.
     pub fn issue(&mut self) -> Signed<Roster> {
-        let roster = self.draft.clone().sign(&root_key(self.seed, 0)).unwrap();
+        let roster = self.sign_draft();
         self.pool.accept_roster(Unverified::from_bytes(roster.bytes()).unwrap(), TODAY).unwrap();
         self.draft.previous = Some(roster.hash());
         self.draft.number = Number::new(self.draft.number.get() + 1).unwrap();
         self.rosters.push(roster.clone());
         roster
+    }
+
+    /// The draft, signed but not issued.
+    #[must_use]
+    pub fn sign_draft(&self) -> Signed<Roster> {
+        self.draft.clone().sign(&root_key(self.seed, 0)).unwrap()
     }
 
     /// Issues a roster in which courier `n` has another key.
