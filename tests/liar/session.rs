@@ -8,7 +8,6 @@ use cssr_client::source::Error;
 use cssr_client::visit::VisitError;
 use cssr_proto::TrustError;
 use cssr_proto::session::SessionError;
-use cssr_proto::wire_error::{ErrorCode, WireError};
 use cssr_tests::honest::relay_key;
 use cssr_tests::office::{Office, TODAY};
 use cssr_tests::people::{calm, visit, within};
@@ -78,15 +77,19 @@ async fn one_request_in_flight_is_enough() {
     }
 }
 
-/// A price that nobody can pay: the visit is over in time, says what the relay wants, and reads what is there.
+/// A price that nobody can pay: the visit is over at once, says what the relay wants, and nothing was posted.
 #[tokio::test]
 async fn an_absurd_effort() {
     for effort in [1 << 24, u32::MAX] {
         let truth = Truth::new();
         let mut shown = truth.shown();
         shown.announcement.letter_effort = effort;
-        let report = visited(&truth, shown).await.0.unwrap();
-        assert_eq!(report.sent[0].stored, Err(WireError::new(ErrorCode::Postage)));
-        assert_eq!(report.replies.len(), 2);
+        let (outcome, posted) = visited(&truth, shown).await;
+        let failure = outcome.unwrap_err();
+        assert!(
+            matches!(failure.error, Error::Visit(VisitError::TooMuchWork(asked)) if asked == effort),
+            "{failure:?}"
+        );
+        assert!(posted.posted.is_empty());
     }
 }
