@@ -5,9 +5,10 @@ use crate::hash::{Kdf, Secret32, kdf_salted, mac, tagged};
 use crate::ids::{DeskNumber, EnvelopeId, Hash, OfficeId, SeatNumber};
 use crate::keys::{AuthPublicKey, SharedSecret};
 use crate::labels;
-use crate::sizes::{BODY_OFFSET, HASH};
+use crate::sizes::{BODY_OFFSET, HASH, SLOTS};
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _};
 use minicbor::Encoder;
+use sha2::{Digest as _, Sha256};
 
 /// Everything that follows from a content key.
 pub(super) struct ContentKeys {
@@ -51,6 +52,10 @@ pub(super) struct Statement<'a> {
     pub(super) office: &'a OfficeId,
     pub(super) desk: DeskNumber,
     pub(super) directory: &'a Hash,
+    /// Everything before the body: the commitment and all slots.
+    pub(super) clear: &'a [u8; BODY_OFFSET],
+    /// The slots that have a MAC.
+    pub(super) named: [bool; SLOTS],
     pub(super) offline: bool,
     pub(super) contact: Option<&'a [u8]>,
     pub(super) id: &'a EnvelopeId,
@@ -67,12 +72,13 @@ pub(super) struct Transcript<'a> {
 
 impl<'a> Transcript<'a> {
     pub(super) fn new(of: &Statement<'a>) -> Self {
-        let Statement { role, sender, seat, office, desk, directory, offline, contact, id, message } = of;
+        let Statement { role, sender, seat, office, desk, directory, clear, named, offline, contact, id, message } = of;
         let before_reader =
-            cbor(|e| e.array(13)?.str(labels::TRANSCRIPT)?.encode(role)?.encode(sender)?.encode(seat)?.ok());
+            cbor(|e| e.array(15)?.str(labels::TRANSCRIPT)?.encode(role)?.encode(sender)?.encode(seat)?.ok());
         let before_slot = cbor(|e| e.encode(office)?.encode(desk)?.ok());
+        let clear: [u8; HASH] = Sha256::digest(clear).into();
         let before_message = cbor(|e| {
-            e.encode(directory)?.bool(*offline)?;
+            e.u8(bits(*named))?.bytes(&clear)?.encode(directory)?.bool(*offline)?;
             match contact {
                 Some(contact) => e.bytes(contact)?,
                 None => e.null()?,
@@ -88,6 +94,11 @@ impl<'a> Transcript<'a> {
         let slot = cbor(|e| e.u8(slot)?.ok());
         mac(key, &[&self.before_reader, &reader, &self.before_slot, &slot, &self.before_message, self.message])
     }
+}
+
+/// Slot `i` as bit `i`.
+fn bits(slots: [bool; SLOTS]) -> u8 {
+    slots.into_iter().zip(0..).fold(0, |bits, (set, slot)| bits | u8::from(set) << slot)
 }
 
 type Never = std::convert::Infallible;

@@ -9,7 +9,7 @@ use crate::envelope::Envelope;
 use crate::ids::{DeskNumber, EnvelopeId, Hash, OfficeId, SeatNumber};
 use crate::keys::{AuthPublicKey, DhSecret, PrekeySecret, ReplySecret, SeatAuthKey, SourceAuthKey, XWingSecret};
 use crate::message::Message;
-use crate::sizes::{PLAIN_BODY, SEATS, SLOTS, SOURCE_SLOT};
+use crate::sizes::{BODY_OFFSET, PLAIN_BODY, SEATS, SLOTS, SOURCE_SLOT};
 use chacha20poly1305::aead::inout::InOutBuf;
 use chacha20poly1305::{AeadInOut as _, Nonce, Tag};
 use subtle::ConstantTimeEq as _;
@@ -214,17 +214,18 @@ impl<'k> Reader<'k> {
 }
 
 /// What steps 1 to 4 give: the keys of the letter and its body in clear.
-struct Content {
-    keys: ContentKeys,
+pub(super) struct Content<'e> {
+    pub(super) keys: ContentKeys,
+    clear: &'e [u8; BODY_OFFSET],
     plain: Zeroizing<Vec<u8>>,
     key: usize,
 }
 
-impl Content {
+impl<'e> Content<'e> {
     /// Steps 1 to 4, but for decoding the body; one outcome for every failure.
-    fn open<'p, S: XWingSecret + 'p>(
+    pub(super) fn open<'p, S: XWingSecret + 'p>(
         id: &EnvelopeId,
-        envelope: &Envelope,
+        envelope: &'e Envelope,
         slot: u8,
         secrets: impl IntoIterator<Item = &'p S>,
     ) -> Option<Self> {
@@ -239,10 +240,10 @@ impl Content {
         keys.body_cipher()
             .decrypt_inout_detached(&Nonce::default(), &body_aad(id, clear), buffer, &Tag::from(*tag))
             .ok()?;
-        Some(Self { keys, plain, key })
+        Some(Self { keys, clear, plain, key })
     }
 
-    fn body(&self) -> Option<Body<'_>> {
+    pub(super) fn body(&self) -> Option<Body<'_>> {
         Body::read(&self.plain).ok()
     }
 
@@ -270,8 +271,7 @@ impl Content {
             _ => return Err(Quarantine::Contact),
         };
         let Body { directory, offline, macs, .. } = body;
-        let named = macs.map(|mac| mac.is_some());
-        Ok(Opened { author, directory, offline, contact, message, named, key: self.key })
+        Ok(Opened { author, directory, offline, contact, message, named: named(&macs), key: self.key })
     }
 
     /// Step 6. With one authentication key the sender's key is used once.
@@ -290,6 +290,8 @@ impl Content {
             office: &body.office,
             desk: body.desk,
             directory: &body.directory,
+            clear: self.clear,
+            named: named(&body.macs),
             offline: body.offline,
             contact: body.contact.map(|contact| &**contact),
             id,
@@ -304,6 +306,11 @@ impl Content {
         }
         Err(Quarantine::Mac)
     }
+}
+
+/// The slots that have a MAC.
+fn named(macs: &[Option<Hash>; SLOTS]) -> [bool; SLOTS] {
+    macs.map(|mac| mac.is_some())
 }
 
 /// Step 5: whether the sender key may stand for the role. That it contributes shows when it is used.

@@ -11,7 +11,7 @@ use crate::envelope::Envelope;
 use crate::ids::{DeskNumber, EnvelopeId, Hash, OfficeId, SeatNumber};
 use crate::keys::{AuthPublicKey, BadKey, DhSecret, SharedSecret, SourceAuthKey, XWingPublicKey};
 use crate::message::{LetterName, Message};
-use crate::sizes::{HASH, MESSAGE_MAX, SEATS, SLOTS, SOURCE_SLOT};
+use crate::sizes::{BODY_OFFSET, HASH, MESSAGE_MAX, SEATS, SLOTS, SOURCE_SLOT};
 use chacha20poly1305::{AeadInOut as _, Nonce};
 use minicbor::Encode;
 use rand_core::CryptoRng;
@@ -191,9 +191,9 @@ impl Draft<'_> {
 
         let mut envelope = Envelope::zeros();
         let SectionsMut { clear, body, tag } = SectionsMut::of(envelope.as_mut_bytes());
-        let macs = self.macs(&keys, &id, to, message)?;
-        self.body(to, macs, message).write(body).map_err(|over| SealError::TooLong { over })?;
         seal_slots(clear, &keys.commitment, &content_key, &id, self.readers(to), rng)?;
+        let macs = self.macs(&keys, &id, to, clear, message)?;
+        self.body(to, macs, message).write(body).map_err(|over| SealError::TooLong { over })?;
         #[expect(clippy::expect_used, reason = "the cipher takes up to 256 GiB")]
         let sealed = keys
             .body_cipher()
@@ -223,6 +223,7 @@ impl Draft<'_> {
         keys: &ContentKeys,
         id: &EnvelopeId,
         to: &Recipients<'_>,
+        clear: &[u8; BODY_OFFSET],
         message: &[u8],
     ) -> Result<[Option<Hash>; SLOTS], BadKey> {
         let transcript = Transcript::new(&Statement {
@@ -232,6 +233,8 @@ impl Draft<'_> {
             office: &to.office,
             desk: to.desk,
             directory: &to.directory,
+            clear,
+            named: self.readers(to).map(|reader| reader.is_some()),
             offline: to.offline,
             contact: self.contact,
             id,

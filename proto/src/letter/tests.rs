@@ -16,7 +16,7 @@ use crate::hash::Secret32;
 use crate::ids::EnvelopeId;
 use crate::keys::{ContactSecret, DhSecret, PrekeySecret, ReplySecret, XWingPublicKey, seal_slot};
 use crate::message::{Event, LetterName, Message, MessageText, SequenceNumber};
-use crate::sizes::{HASH, PLAIN_BODY, SLOT, SLOTS};
+use crate::sizes::{BODY_OFFSET, HASH, PLAIN_BODY, SLOT, SLOTS};
 use crate::time::Day;
 use chacha20::ChaCha20Rng;
 use chacha20poly1305::{AeadInOut as _, Nonce};
@@ -194,6 +194,8 @@ struct Forgery<'w> {
     macs_by: &'w dyn DhSecret,
     /// After the MACs were made.
     change_macs: fn(&mut [Option<Hash>; SLOTS]),
+    /// After the MACs were made: commitment and slots.
+    change_clear: fn(&mut [u8; BODY_OFFSET]),
     /// After the body was encoded: the plain body.
     change_plain: fn(&mut [u8; PLAIN_BODY]),
 }
@@ -218,6 +220,7 @@ impl<'w> Forgery<'w> {
             message: deflate(&Message::Testimony(testimony("forged")).to_bytes()).to_vec(),
             macs_by: &world.source,
             change_macs: |_| (),
+            change_clear: |_| (),
             change_plain: |_| (),
         }
     }
@@ -245,6 +248,7 @@ impl<'w> Forgery<'w> {
     }
 
     fn macs(&self, keys: &ContentKeys) -> [Option<Hash>; SLOTS] {
+        let clear = self.clear(keys);
         let transcript = Transcript::new(&Statement {
             role: self.role,
             sender: &self.sender,
@@ -252,6 +256,8 @@ impl<'w> Forgery<'w> {
             office: &self.office,
             desk: self.desk,
             directory: &self.directory,
+            clear: &clear,
+            named: [true; SLOTS],
             offline: self.offline,
             contact: self.contact.as_deref(),
             id: &self.id,
@@ -264,6 +270,21 @@ impl<'w> Forgery<'w> {
         }
         (self.change_macs)(&mut macs);
         macs
+    }
+
+    /// Version, suite, commitment and slots: the same bytes each time.
+    fn clear(&self, keys: &ContentKeys) -> [u8; BODY_OFFSET] {
+        let mut rng = self.world.rng();
+        let mut clear = [0; BODY_OFFSET];
+        clear[..2].copy_from_slice(&self.prefix);
+        clear[2..34].copy_from_slice(&keys.commitment);
+        for (slot, (_, reader)) in (0..).zip(self.readers()) {
+            let info = [b"\x0acssr1 slot\x01\x01", self.id.as_bytes().as_slice(), &[slot]].concat();
+            let start = 34 + usize::from(slot) * SLOT;
+            let sealed = seal_slot(&reader, &info, &self.content_keys[usize::from(slot)], &mut rng).unwrap();
+            clear[start..start + SLOT].copy_from_slice(&sealed);
+        }
+        clear
     }
 
     fn body(&self, macs: [Option<Hash>; SLOTS]) -> Vec<u8> {
@@ -287,17 +308,10 @@ impl<'w> Forgery<'w> {
     }
 
     fn make_with(&self, keys: &ContentKeys, cbor: &[u8]) -> Sealed {
-        let mut rng = self.world.rng();
         let mut envelope = Envelope::zeros();
         let SectionsMut { clear, body, tag } = SectionsMut::of(envelope.as_mut_bytes());
-        clear[..2].copy_from_slice(&self.prefix);
-        clear[2..34].copy_from_slice(&keys.commitment);
-        for (slot, (_, reader)) in (0..).zip(self.readers()) {
-            let info = [b"\x0acssr1 slot\x01\x01", self.id.as_bytes().as_slice(), &[slot]].concat();
-            let start = 34 + usize::from(slot) * SLOT;
-            let sealed = seal_slot(&reader, &info, &self.content_keys[usize::from(slot)], &mut rng).unwrap();
-            clear[start..start + SLOT].copy_from_slice(&sealed);
-        }
+        *clear = self.clear(keys);
+        (self.change_clear)(clear);
         body[..2].copy_from_slice(&(cbor.len() as u16).to_be_bytes());
         body[2..2 + cbor.len()].copy_from_slice(cbor);
         (self.change_plain)(body);

@@ -1,11 +1,23 @@
 //! What a dishonest sender can do, and a dishonest colleague who has opened a letter and so holds its content key.
 
 use super::*;
+use crate::letter::open::Content;
 use crate::sizes::MESSAGE_MAX;
 
 /// How seat 3 takes a letter.
 fn seat_3(forgery: &Forgery<'_>) -> OpenError {
     refused(forgery.world.open(3, &forgery.make()))
+}
+
+/// What a colleague can make of a letter that it has opened: the same slots and commitment over another body.
+fn rewritten(sealed: &Sealed, content: &Content<'_>, body: &Body<'_>) -> Sealed {
+    let mut sealed = sealed.clone();
+    let SectionsMut { clear, body: plain, tag } = SectionsMut::of(sealed.envelope.as_mut_bytes());
+    body.write(plain).unwrap();
+    let cipher = content.keys.body_cipher();
+    let aad = body_aad(&sealed.id, clear);
+    tag.copy_from_slice(&cipher.encrypt_inout_detached(&Nonce::default(), &aad, plain.as_mut_slice().into()).unwrap());
+    sealed
 }
 
 #[test]
@@ -99,10 +111,43 @@ fn a_colleague_cannot_change_anything_under_the_sources_macs() {
         Forgery { role: Role::Seat, seat: Some(seat(1)), ..Forgery::of_source(&world) },
         Forgery { sender: AuthPublicKey([9; 32]), ..Forgery::of_source(&world) },
         Forgery { id: EnvelopeId([0x1e; 16]), ..Forgery::of_source(&world) },
+        // The slot of seat 4, so that it seems that the source had cheated that seat; and the last bit of the last one.
+        Forgery { change_clear: |clear| clear[34 + 4 * SLOT] ^= 1, ..Forgery::of_source(&world) },
+        Forgery { change_clear: |clear| clear[BODY_OFFSET - 1] ^= 1, ..Forgery::of_source(&world) },
     ] {
         assert_eq!(with(forgery), quarantined(Quarantine::Mac));
     }
     assert!(world.open(3, &honest.make_with(&keys, &honest.body(macs))).is_ok());
+}
+
+#[test]
+fn a_colleague_cannot_change_whom_the_letter_names() {
+    let world = World::new();
+    for change_macs in [
+        (|macs| macs[4] = None) as fn(&mut [Option<Hash>; SLOTS]),
+        |macs| macs[SEATS] = None,
+        |macs| macs[..3].fill(None),
+    ] {
+        assert_eq!(seat_3(&Forgery { change_macs, ..Forgery::of_source(&world) }), quarantined(Quarantine::Mac));
+    }
+    // And nobody is added.
+    let sealed = world.testimony(&testimony("x"), &world.some_seats(&[2, 3]));
+    assert_eq!(world.open(3, &sealed).unwrap().named, [false, false, true, true, false, false, false, false]);
+    let content = Content::open(&sealed.id, &sealed.envelope, 2, [&world.prekeys[2]]).unwrap();
+    let mut body = content.body().unwrap();
+    body.macs[5] = Some(Hash([7; HASH]));
+    let rewritten = rewritten(&sealed, &content, &body);
+    assert_eq!(refused(world.open(3, &rewritten)), quarantined(Quarantine::Mac));
+    body.macs[5] = None;
+    assert!(world.open(3, &self::rewritten(&sealed, &content, &body)).is_ok());
+}
+
+#[test]
+fn a_colleague_can_spoil_anothers_mac_but_not_tell_on_the_sender_by_it() {
+    let world = World::new();
+    let forgery = Forgery { change_macs: |macs| macs[4] = Some(Hash([7; HASH])), ..Forgery::of_source(&world) };
+    assert_eq!(refused(world.open(4, &forgery.make())), quarantined(Quarantine::Mac));
+    assert!(world.open(3, &forgery.make()).unwrap().named[4]);
 }
 
 #[test]

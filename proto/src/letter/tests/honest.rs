@@ -152,6 +152,7 @@ fn letters_of_every_kind_have_one_form() {
 #[test]
 fn the_body_and_a_mac_have_the_bytes_of_the_specification() {
     use crate::hash::{kdf, kdf_salted, mac};
+    use sha2::{Digest as _, Sha256};
     let world = World::new();
     let forgery = Forgery::of_seat(&world, 2);
     let keys = ContentKeys::new(&forgery.content_keys[0]);
@@ -163,12 +164,13 @@ fn the_body_and_a_mac_have_the_bytes_of_the_specification() {
     };
     let (sender, reader) = (world.seats[2].public(), world.source.public());
     let transcript = [
-        &b"\x8d\x70cssr1 transcript\x01"[..],
+        &b"\x8f\x70cssr1 transcript\x01"[..],
         &bytes(&sender.0),
         &[2],
         &bytes(&reader.0),
         &bytes(&OFFICE.0),
-        &[1, 7],
+        &[1, 7, 0x18, 0xff],
+        &bytes(&Sha256::digest(forgery.clear(&keys))),
         &bytes(&DIRECTORY.0),
         &[0xf4, 0xf6],
         &bytes(forgery.id.as_bytes()),
