@@ -211,7 +211,8 @@ impl Visit {
             return Err(VisitError::TooMuchWork(announcement.letter_effort));
         }
         let (first, last) = trusted.index_days().into_inner();
-        for day in (first.0..=last.0).map(Day) {
+        // The latest first: then a batch that seals meanwhile cannot make the days contradict each other.
+        for day in (first.0..=last.0).rev().map(Day) {
             link.request(Request::Index(day), NO_GROUPS_YET);
         }
         // The window is 61 days long at most.
@@ -231,7 +232,8 @@ impl Visit {
         if listing.days.len() < listing.wanted {
             return Ok(State::Index(listing));
         }
-        let Listing { mut link, relay, announcement, trusted, first, days, .. } = listing;
+        let Listing { mut link, relay, announcement, trusted, first, mut days, .. } = listing;
+        days.reverse();
         let window = Window::verify(first, days, &letter_genesis(&relay), &trusted.head())?;
         let letters = SealedLetters::make(&mut self.plan, &trusted, rng)?;
         let mut rounds = Box::new(Rounds::new(&self.plan, *trusted, window, &announcement, letters, rng)?);

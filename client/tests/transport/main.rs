@@ -14,6 +14,7 @@ mod reconnect;
 mod relay_support;
 mod socks;
 mod tls;
+mod upgrade;
 
 use cssr_client::ConnectionError;
 use cssr_client::source::{self, Error, Event, Patience};

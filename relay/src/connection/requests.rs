@@ -4,6 +4,7 @@ use super::answers::Frames;
 use super::frames::{To, error, one};
 use super::mirror;
 use super::post::Poster;
+use crate::office::Served;
 use crate::shared::Shared;
 use crate::store::{BurnOutcome, Kind, Store};
 use cssr_proto::frame::Frame;
@@ -31,6 +32,8 @@ pub(super) struct Requests<S> {
     session: HandshakeHash,
     announcement: Announcement,
     poster: Poster<S>,
+    /// What the last request was answered from, if it was for the directory.
+    shown: Option<Arc<Served>>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -57,7 +60,7 @@ impl<S: Store> Requests<S> {
     ) -> Self {
         let poster = Poster::new(Arc::clone(&shared), session, announcement);
         let reader = RequestReader::new(SEAT_PUBLICATION_MAX);
-        Self { shared, reader, role: Role::Fresh, session, announcement, poster, stopped }
+        Self { shared, reader, role: Role::Fresh, session, announcement, poster, shown: None, stopped }
     }
 
     /// How many requests may be unanswered.
@@ -105,9 +108,18 @@ impl<S: Store> Requests<S> {
         self.check_ready(request.kind())?;
         let shared = Arc::clone(&self.shared);
         let view = shared.office.view();
+        // A note that becomes valid between the two requests must not make them contradict each other.
+        let shown = self.shown.take();
         let answer = match request {
-            Request::Directory => to.bytes(Arc::clone(&view.served.as_ref().ok_or(ErrorCode::NotReady)?.directory)),
-            Request::Note => to.bytes(Arc::clone(&view.served.as_ref().ok_or(ErrorCode::NotReady)?.note)),
+            Request::Directory => {
+                let served = view.served.as_ref().ok_or(ErrorCode::NotReady)?;
+                self.shown = Some(Arc::clone(served));
+                to.bytes(Arc::clone(&served.directory))
+            }
+            Request::Note => {
+                let served = shown.as_ref().or(view.served.as_ref()).ok_or(ErrorCode::NotReady)?;
+                to.bytes(Arc::clone(&served.note))
+            }
             Request::Statements => to.bytes(Arc::clone(&view.statements)),
             Request::Notes => to.bytes(Arc::clone(&view.notes)),
             Request::Index(day) => to.later(async move {

@@ -2,7 +2,7 @@
 
 use crate::client::{Client, burn_key, chunk, envelope, id, letter};
 use crate::gate::Gate;
-use crate::office::DAY;
+use crate::office::{DAY, publish_note};
 use crate::rig::{Rig, genesis, office, relay_public_key};
 use chacha20::ChaCha20Rng;
 use cssr_proto::index::{Group, Index, Window, letter_genesis};
@@ -53,6 +53,22 @@ async fn what_sources_are_given_passes_their_checks() {
     assert_eq!(by_hash, Response::DirectoryByHash(Some(directory)));
     let unknown = client.ask(Request::DirectoryByHash(Hash([7; 32]))).await;
     assert_eq!(unknown, Response::DirectoryByHash(None));
+}
+
+#[tokio::test]
+async fn a_note_that_comes_between_directory_and_note_is_told_to_the_next_one_who_asks() {
+    let mut rig = Rig::open().await;
+    let mut client = rig.client().await;
+    let note = async |client: &mut Client| match client.ask(Request::Note).await {
+        Response::Note(note) => note,
+        other => panic!("{other:?}"),
+    };
+    let old = note(&mut client).await;
+    assert!(matches!(client.ask(Request::Directory).await, Response::Directory(_)));
+    let new = rig.office.note(DAY, genesis());
+    assert_eq!(rig.courier().await.ask(publish_note(new.bytes(), None)).await, Response::Published);
+    assert!(note(&mut client).await == old, "it goes with the directory that the client was given");
+    assert!(note(&mut client).await == new.bytes());
 }
 
 #[tokio::test]
