@@ -239,7 +239,8 @@ const fn is_hyphen(c: char) -> bool {
 /// White space, and the invisible marks that programs put around left-to-right text among Arabic.
 fn is_blank(c: char) -> bool {
     c.is_whitespace()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -287,6 +288,7 @@ mod tests {
             text.replace('-', "\n "),
             text.replace('-', "\u{2011}"),
             format!("\u{2066}{text}\u{2069}\n"),
+            format!("\u{61c}{}\u{2060}", text.replace('-', "-\u{61c}")),
             format!(" {}@ relay.example.org ", front.replace("cssr:", "CSSR: ")),
         ] {
             assert_eq!(parse(&text).as_ref(), Ok(&card), "{text:?}");

@@ -1,7 +1,7 @@
 //! Parcels: files of any size in chunks, each an envelope of its own (protocol, section 9).
 //!
 //! A [`Parcel`] is a parcel key with the size of its file; from both follows everything else: how many chunks there are,
-//! their ids, and what burns them. Nothing here holds more than one chunk.
+//! and their ids. Nothing here holds more than one chunk.
 
 mod bookmark;
 mod burn;
@@ -9,7 +9,7 @@ mod chunk;
 mod padme;
 
 pub use bookmark::{Bookmark, BookmarkPlace};
-pub use burn::{BurnHash, BurnKey};
+pub use burn::{BurnHash, BurnKey, BurnKeys};
 pub use padme::padme;
 
 use crate::envelope::Envelope;
@@ -92,24 +92,15 @@ impl Parcel {
         Ok(self.keys.id(index))
     }
 
-    /// What burns chunk `index`.
-    ///
-    /// # Errors
-    /// No such chunk.
-    pub fn burn_key(&self, index: u64) -> Result<BurnKey, ParcelError> {
-        self.check(index)?;
-        Ok(self.keys.burn_key(index))
-    }
-
-    /// Seals `piece_len(index)` bytes of the file. The same bytes give the same chunk.
+    /// Seals `piece_len(index)` bytes of the file; `burn` is what will burn the chunk. The same bytes give the same chunk.
     ///
     /// # Errors
     /// No such chunk, or a piece of another length.
-    pub fn seal_chunk(&self, index: u64, piece: &[u8]) -> Result<SealedChunk, ParcelError> {
+    pub fn seal_chunk(&self, index: u64, piece: &[u8], burn: &BurnKeys) -> Result<SealedChunk, ParcelError> {
         if piece.len() != self.piece_len(index)? {
             return Err(ParcelError::WrongLength);
         }
-        Ok(self.keys.seal(index, self.count, piece))
+        Ok(self.keys.seal(index, self.count, piece, burn))
     }
 
     /// Opens chunk `index`: `piece_len(index)` bytes of the file.

@@ -1,7 +1,7 @@
 //! Bookmarks: how a source that keeps nothing finds a parcel again that it had begun to send.
 
 use super::chunk::ChunkKeys;
-use super::{BurnKey, ParcelError, SealedChunk, chunk_count};
+use super::{BurnKey, BurnKeys, ParcelError, SealedChunk, chunk_count};
 use crate::cbor::{from_slice, to_secret_vec};
 use crate::envelope::Envelope;
 use crate::hash::kdf;
@@ -46,26 +46,29 @@ impl std::fmt::Debug for Bookmark {
 /// Where the bookmark of one file of one source stands: a chunk whose id and keys follow from the parcel secret and the
 /// file's SHA-256.
 #[derive(Debug)]
-pub struct BookmarkPlace(ChunkKeys);
+pub struct BookmarkPlace {
+    keys: ChunkKeys,
+    burn: BurnKeys,
+}
 
 impl BookmarkPlace {
     /// The place for a file.
     #[must_use]
     pub fn new(secret: &ParcelSecret, file: &Hash) -> Self {
-        let key = kdf(secret.expose(), labels::BOOKMARK, &[file.as_bytes()]);
-        Self(ChunkKeys::new(&ParcelKey::from_bytes(*key)))
+        let key = ParcelKey::from_bytes(*kdf(secret.expose(), labels::BOOKMARK, &[file.as_bytes()]));
+        Self { keys: ChunkKeys::new(&key), burn: BurnKeys::new(secret, &key) }
     }
 
     /// The id of the chunk.
     #[must_use]
     pub fn id(&self) -> EnvelopeId {
-        self.0.id(0)
+        self.keys.id(0)
     }
 
     /// What burns it.
     #[must_use]
     pub fn burn_key(&self) -> BurnKey {
-        self.0.burn_key(0)
+        self.burn.key(0)
     }
 
     /// Seals a bookmark: `u16(length) || CBOR || zeros`.
@@ -76,7 +79,7 @@ impl BookmarkPlace {
         // A map of 32 bytes and two numbers: below 64 bytes.
         piece.extend_from_slice(&(cbor.len() as u16).to_be_bytes());
         piece.extend_from_slice(&cbor);
-        self.0.seal(0, 1, &piece)
+        self.keys.seal(0, 1, &piece, &self.burn)
     }
 
     /// Opens what stands at this place.
@@ -88,7 +91,7 @@ impl BookmarkPlace {
     }
 
     fn read(&self, envelope: &Envelope) -> Option<Bookmark> {
-        let piece = self.0.open(0, 1, CHUNK_PIECE, envelope)?;
+        let piece = self.keys.open(0, 1, CHUNK_PIECE, envelope)?;
         let (length, rest) = piece.split_first_chunk()?;
         let (cbor, padding) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
         let bookmark: Bookmark = from_slice("bookmark", cbor, CHUNK_PIECE).ok()?;

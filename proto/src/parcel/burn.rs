@@ -1,7 +1,9 @@
 //! What burns a chunk: the relay keeps the hash, whoever shows the key may have it destroyed.
 
 use crate::cbor::byte_id;
-use crate::hash::sha256;
+use crate::hash::{Secret32, kdf, mac, sha256};
+use crate::keys::{ParcelKey, ParcelSecret};
+use crate::labels;
 use crate::sizes::HASH;
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -13,6 +15,31 @@ pub struct BurnKey([u8; HASH]);
 byte_id! {
     /// SHA-256 of a burn key.
     BurnHash, HASH
+}
+
+/// What burns the chunks of one parcel. It follows from the parcel secret of whoever sealed them, so that those who may
+/// read a parcel cannot destroy it before the others have it.
+pub struct BurnKeys(Secret32);
+
+impl BurnKeys {
+    /// The keys for a parcel of the source with this secret.
+    #[must_use]
+    pub fn new(secret: &ParcelSecret, parcel: &ParcelKey) -> Self {
+        Self(kdf(secret.expose(), labels::CHUNK_BURN, &[parcel.expose()]))
+    }
+
+    /// What burns chunk `index`.
+    #[must_use]
+    pub fn key(&self, index: u64) -> BurnKey {
+        BurnKey(mac(&self.0, &[&index.to_be_bytes()]))
+    }
+}
+
+impl std::fmt::Debug for BurnKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(_) = self;
+        f.write_str("BurnKeys(..)")
+    }
 }
 
 impl BurnKey {

@@ -1,6 +1,6 @@
 //! One chunk, sealed and opened.
 
-use super::{BurnKey, SealedChunk};
+use super::{BurnKeys, SealedChunk};
 use crate::envelope::{CHUNK_SUITE, Envelope, VERSION};
 use crate::hash::{Kdf, Secret32, mac, tagged};
 use crate::ids::EnvelopeId;
@@ -13,17 +13,16 @@ use zeroize::Zeroizing;
 
 const PREFIX: [u8; ENVELOPE_PREFIX] = [VERSION, CHUNK_SUITE];
 
-/// The four keys of a parcel.
+/// The three keys that follow from a parcel key.
 pub(super) struct ChunkKeys {
     cipher: Secret32,
     nonce: Secret32,
     id: Secret32,
-    burn: Secret32,
 }
 
 impl std::fmt::Debug for ChunkKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { cipher: _, nonce: _, id: _, burn: _ } = self;
+        let Self { cipher: _, nonce: _, id: _ } = self;
         f.write_str("ChunkKeys(..)")
     }
 }
@@ -35,16 +34,11 @@ impl ChunkKeys {
             cipher: kdf.key(labels::CHUNK_KEY, &[]),
             nonce: kdf.key(labels::CHUNK_NONCE, &[]),
             id: kdf.key(labels::CHUNK_ID, &[]),
-            burn: kdf.key(labels::CHUNK_BURN, &[]),
         }
     }
 
     pub(super) fn id(&self, index: u64) -> EnvelopeId {
         EnvelopeId(first(mac(&self.id, &[&index.to_be_bytes()])))
-    }
-
-    pub(super) fn burn_key(&self, index: u64) -> BurnKey {
-        BurnKey::from_bytes(mac(&self.burn, &[&index.to_be_bytes()]))
     }
 
     /// Seals at most 16,214 bytes; what is missing is zeros.
@@ -57,7 +51,7 @@ impl ChunkKeys {
     /// 26      16,214  ciphertext
     /// 16,240  16      tag
     /// ```
-    pub(super) fn seal(&self, index: u64, count: u64, piece: &[u8]) -> SealedChunk {
+    pub(super) fn seal(&self, index: u64, count: u64, piece: &[u8], burn: &BurnKeys) -> SealedChunk {
         let id = self.id(index);
         let mut envelope = Envelope::zeros();
         {
@@ -78,7 +72,7 @@ impl ChunkKeys {
                 .expect("a chunk is within the cipher's limit");
             tag.copy_from_slice(&sealed);
         }
-        SealedChunk { id, burn_hash: self.burn_key(index).hash(), envelope }
+        SealedChunk { id, burn_hash: burn.key(index).hash(), envelope }
     }
 
     /// Opens a chunk of which the first `length` bytes are the file's and all others zero.

@@ -28,9 +28,14 @@ fn seal_all(file: &[u8], parcel: &Parcel) -> Vec<SealedChunk> {
     let chunks = (0..parcel.count()).map(|index| {
         let (piece, after) = rest.split_at(parcel.piece_len(index).unwrap());
         rest = after;
-        parcel.seal_chunk(index, piece).unwrap()
+        parcel.seal_chunk(index, piece, &burn()).unwrap()
     });
     chunks.collect()
+}
+
+/// What burns the chunks of a parcel, whichever it is.
+fn burn() -> BurnKeys {
+    BurnKeys::new(&ParcelSecret::from_bytes([8; 32]), &ParcelKey::from_bytes([7; 32]))
 }
 
 fn flipped(envelope: &Envelope, byte: usize) -> Envelope {
@@ -47,7 +52,7 @@ fn a_file_of_any_size_comes_out_as_it_went_in() {
         let mut out = Vec::new();
         for (chunk, index) in chunks.iter().zip(0..) {
             assert_eq!(chunk.id, parcel.id(index).unwrap());
-            assert!(parcel.burn_key(index).unwrap().burns(&chunk.burn_hash));
+            assert!(burn().key(index).burns(&chunk.burn_hash));
             out.extend_from_slice(&parcel.open_chunk(index, &chunk.envelope).unwrap());
         }
         assert!(out == file, "{bytes}");
@@ -97,7 +102,7 @@ fn a_parcel_cannot_be_shortened_or_lengthened() {
     let of = |bytes| Parcel::new(&key, size(bytes));
     let (short, long) = (of(3 * PIECE), of(4 * PIECE));
     let piece = vec![1; CHUNK_PIECE];
-    let chunk = long.seal_chunk(0, &piece).unwrap();
+    let chunk = long.seal_chunk(0, &piece, &burn()).unwrap();
     assert_eq!(chunk.id, short.id(0).unwrap(), "ids do not depend on the size");
     assert_eq!(short.open_chunk(0, &chunk.envelope), Err(ParcelError::CannotOpen));
     assert!(long.open_chunk(0, &chunk.envelope).is_ok());
@@ -108,9 +113,8 @@ fn chunks_of_another_parcel_do_not_open() {
     let (mut rng, piece) = (rng(3), [1; 50]);
     let one = Parcel::new(&ParcelKey::generate(&mut rng), size(50));
     let other = Parcel::new(&ParcelKey::generate(&mut rng), size(50));
-    let chunk = one.seal_chunk(0, &piece).unwrap();
+    let chunk = one.seal_chunk(0, &piece, &burn()).unwrap();
     assert_eq!(other.open_chunk(0, &chunk.envelope), Err(ParcelError::CannotOpen));
-    assert!(!other.burn_key(0).unwrap().burns(&chunk.burn_hash));
 }
 
 #[test]
@@ -118,9 +122,9 @@ fn bytes_after_the_end_of_the_file_are_refused() {
     let key = ParcelKey::generate(&mut rng(4));
     // Both have one chunk; the smaller file's would hide 10 bytes.
     let (small, large) = (Parcel::new(&key, size(40)), Parcel::new(&key, size(50)));
-    let hiding = large.seal_chunk(0, &[1; 50]).unwrap();
+    let hiding = large.seal_chunk(0, &[1; 50], &burn()).unwrap();
     assert_eq!(small.open_chunk(0, &hiding.envelope), Err(ParcelError::CannotOpen));
-    let zeros = large.seal_chunk(0, &[0; 50]).unwrap();
+    let zeros = large.seal_chunk(0, &[0; 50], &burn()).unwrap();
     assert_eq!(small.open_chunk(0, &zeros.envelope).unwrap().as_slice(), [0; 40]);
 }
 
@@ -140,24 +144,35 @@ fn the_same_file_gives_the_same_chunks_and_a_changed_one_another_nonce() {
 fn ids_and_burn_keys_do_not_repeat() {
     let (_, parcel) = parcel(40 * PIECE);
     let ids: std::collections::HashSet<_> = (0..parcel.count()).map(|index| parcel.id(index).unwrap()).collect();
-    let keys: std::collections::HashSet<_> =
-        (0..parcel.count()).map(|index| *parcel.burn_key(index).unwrap().as_bytes()).collect();
+    let keys: std::collections::HashSet<_> = (0..parcel.count()).map(|index| *burn().key(index).as_bytes()).collect();
     assert_eq!((ids.len() as u64, keys.len() as u64), (parcel.count(), parcel.count()));
+}
+
+#[test]
+fn only_who_sealed_a_parcel_burns_it_and_only_that_one() {
+    let mut rng = rng(8);
+    let (secret, key) = (ParcelSecret::generate(&mut rng), ParcelKey::generate(&mut rng));
+    let chunk = Parcel::new(&key, size(1)).seal_chunk(0, b"x", &BurnKeys::new(&secret, &key)).unwrap();
+    assert!(BurnKeys::new(&secret, &key).key(0).burns(&chunk.burn_hash));
+    // Another source that holds the parcel key, as every reader does; another parcel of the source; another chunk.
+    let (other_secret, other_key) = (ParcelSecret::generate(&mut rng), ParcelKey::generate(&mut rng));
+    assert!(!BurnKeys::new(&other_secret, &key).key(0).burns(&chunk.burn_hash));
+    assert!(!BurnKeys::new(&secret, &other_key).key(0).burns(&chunk.burn_hash));
+    assert!(!BurnKeys::new(&secret, &key).key(1).burns(&chunk.burn_hash));
 }
 
 #[test]
 fn misuse_is_refused() {
     let (_, parcel) = parcel(PIECE + 1);
     assert_eq!(parcel.count(), 2);
-    assert_eq!(parcel.seal_chunk(2, &[]), Err(ParcelError::NoSuchChunk));
-    assert_eq!(parcel.seal_chunk(u64::MAX, &[]), Err(ParcelError::NoSuchChunk));
+    assert_eq!(parcel.seal_chunk(2, &[], &burn()), Err(ParcelError::NoSuchChunk));
+    assert_eq!(parcel.seal_chunk(u64::MAX, &[], &burn()), Err(ParcelError::NoSuchChunk));
     assert_eq!(parcel.id(2), Err(ParcelError::NoSuchChunk));
-    assert_eq!(parcel.burn_key(2).map(|_| ()), Err(ParcelError::NoSuchChunk));
     assert_eq!(parcel.open_chunk(2, &Envelope::zeros()), Err(ParcelError::NoSuchChunk));
     for wrong in [0, 1, CHUNK_PIECE - 1, CHUNK_PIECE + 1] {
-        assert_eq!(parcel.seal_chunk(0, &vec![0; wrong]), Err(ParcelError::WrongLength), "{wrong}");
+        assert_eq!(parcel.seal_chunk(0, &vec![0; wrong], &burn()), Err(ParcelError::WrongLength), "{wrong}");
     }
-    assert_eq!(parcel.seal_chunk(1, &[0, 0]), Err(ParcelError::WrongLength));
+    assert_eq!(parcel.seal_chunk(1, &[0, 0], &burn()), Err(ParcelError::WrongLength));
 }
 
 #[test]
@@ -166,7 +181,7 @@ fn a_chunk_has_the_bytes_of_the_specification() {
     use chacha20poly1305::aead::{Aead as _, Payload};
     use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
     let key = ParcelKey::from_bytes([9; 32]);
-    let chunk = Parcel::new(&key, size(PIECE + 3)).seal_chunk(1, b"abc").unwrap();
+    let chunk = Parcel::new(&key, size(PIECE + 3)).seal_chunk(1, b"abc", &burn()).unwrap();
     let id = &mac(&kdf(&[9; 32], "cssr1 chunk id", &[]), &[&1u64.to_be_bytes()])[..16];
     let position = [1u64.to_be_bytes(), 2u64.to_be_bytes()].concat();
     let mut piece = vec![0; CHUNK_PIECE];
@@ -178,7 +193,8 @@ fn a_chunk_has_the_bytes_of_the_specification() {
         .unwrap();
     assert_eq!(chunk.envelope.as_bytes().as_slice(), [&[1, 2][..], nonce, &sealed].concat());
     assert_eq!(chunk.id.as_bytes().as_slice(), id);
-    let burn = mac(&kdf(&[9; 32], "cssr1 chunk burn", &[]), &[&1u64.to_be_bytes()]);
+    let burn = mac(&kdf(&[8; 32], "cssr1 chunk burn", &[&[7; 32]]), &[&1u64.to_be_bytes()]);
+    assert_eq!(self::burn().key(1).as_bytes(), &burn);
     assert_eq!(chunk.burn_hash.0, crate::hash::sha256(&burn));
 }
 
@@ -221,7 +237,7 @@ fn a_bookmark_that_breaks_its_rules_is_refused() {
     let cbor = |bytes: u8, count: u8| [&b"\xa3\x00\x58\x20"[..], &[7; 32], &[1, bytes, 2, count]].concat();
     let piece = |length: usize, content: &[u8]| [&(length as u16).to_be_bytes()[..], content].concat();
     let good = cbor(5, 1);
-    assert!(place.open(&keys.seal(0, 1, &piece(good.len(), &good)).envelope).is_ok());
+    assert!(place.open(&keys.seal(0, 1, &piece(good.len(), &good), &burn()).envelope).is_ok());
     for bad in [
         piece(good.len() - 1, &good),
         piece(good.len() + 1, &good),
@@ -231,18 +247,18 @@ fn a_bookmark_that_breaks_its_rules_is_refused() {
         piece(good.len(), &cbor(5, 0)),
         Vec::new(),
     ] {
-        assert_eq!(place.open(&keys.seal(0, 1, &bad).envelope), Err(ParcelError::CannotOpen), "{bad:02x?}");
+        assert_eq!(place.open(&keys.seal(0, 1, &bad, &burn()).envelope), Err(ParcelError::CannotOpen), "{bad:02x?}");
     }
-    assert_eq!(place.open(&keys.seal(0, 2, &piece(good.len(), &good)).envelope), Err(ParcelError::CannotOpen));
+    assert_eq!(place.open(&keys.seal(0, 2, &piece(good.len(), &good), &burn()).envelope), Err(ParcelError::CannotOpen));
 }
 
 #[test]
 fn nothing_of_a_parcel_is_shown() {
     let (_, parcel) = parcel(10);
-    let shown = format!("{parcel:?} {:?} {:?}", parcel.burn_key(0), parcel.seal_chunk(0, &[1; 10]));
+    let shown = format!("{parcel:?} {:?} {:?} {:?}", burn(), burn().key(0), parcel.seal_chunk(0, &[1; 10], &burn()));
     assert_eq!(
         shown,
-        "Parcel { keys: ChunkKeys(..), size: 10, count: 1 } Ok(BurnKey(..)) \
+        "Parcel { keys: ChunkKeys(..), size: 10, count: 1 } BurnKeys(..) BurnKey(..) \
          Ok(SealedChunk { id: EnvelopeId(..), burn_hash: BurnHash(..), envelope: Envelope(..) })"
     );
 }

@@ -1,9 +1,9 @@
 //! What somebody who holds no key can do to a letter: the relay, or the network.
 
 use super::*;
-use crate::keys::ParcelKey;
+use crate::keys::{ParcelKey, ParcelSecret};
 use crate::message::FileSize;
-use crate::parcel::Parcel;
+use crate::parcel::{BurnKeys, Parcel};
 use crate::sizes::{BODY_OFFSET, ENVELOPE};
 
 #[test]
@@ -74,8 +74,9 @@ fn another_version_or_suite_is_not_tried() {
 #[test]
 fn a_chunk_or_rubbish_is_no_letter() {
     let world = World::new();
-    let parcel = Parcel::new(&ParcelKey::from_bytes([1; 32]), FileSize::new(1).unwrap());
-    let chunk = parcel.seal_chunk(0, b"x").unwrap();
+    let key = ParcelKey::from_bytes([1; 32]);
+    let burn = BurnKeys::new(&ParcelSecret::from_bytes([2; 32]), &key);
+    let chunk = Parcel::new(&key, FileSize::new(1).unwrap()).seal_chunk(0, b"x", &burn).unwrap();
     for envelope in [chunk.envelope, Envelope::zeros(), Envelope::from_slice(&[0xff; ENVELOPE]).unwrap()] {
         assert_eq!(refused(world.open(0, &Sealed { id: chunk.id, envelope })), OpenError::CannotOpen);
     }
