@@ -6,6 +6,7 @@
 //! Nothing about a peer is kept or logged: no address, no id, no moment. The log says what the office published, when
 //! days turn, and how many connections ended in which way during a day.
 
+pub mod cli;
 mod clock;
 mod config;
 mod connection;

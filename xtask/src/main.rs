@@ -6,6 +6,7 @@
 
 mod bench;
 mod checkout;
+mod man;
 mod require;
 mod test;
 mod r#try;
@@ -27,6 +28,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Write the manual pages and shell completions of all programs into the target folder.
+    Man,
     /// Run every test; with CSSR_REQUIRE=all a missing tool is a failure.
     Test,
     /// Do the main job: testimony in, answer out, every program a process of its own. Then stay up.
@@ -38,6 +41,7 @@ enum Command {
 fn main() -> ExitCode {
     match Command::parse() {
         Command::Bench { arguments } => bench::run(&arguments),
+        Command::Man => man::run(),
         Command::Test => test::run(),
         Command::Try(options) => r#try::run(&options),
         Command::Wasm => wasm::run(),

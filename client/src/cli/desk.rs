@@ -8,7 +8,7 @@ mod print;
 mod run;
 
 use super::connect::ConnectOptions;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use cssr_proto::{Card, Day, DeskNumber, Label, Language, Notice, SeatNumber};
 use input::{card, label, language, notice, number};
 use std::path::PathBuf;
@@ -181,6 +181,12 @@ enum Command {
         /// The seat's folder.
         dir: PathBuf,
     },
+}
+
+/// The command line, for manual pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the program.

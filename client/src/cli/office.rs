@@ -5,7 +5,7 @@ mod print;
 mod run;
 
 use crate::office::{OfficeError, VALIDITY_DAYS, check_policy};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use cssr_proto::{CourierNumber, DeskNumber, Number, Policy, SeatNumber, Text};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -191,6 +191,12 @@ struct PolicyOptions {
     rounds: Option<Number<1, 8>>,
 }
 
+/// The command line, for manual pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -231,11 +237,9 @@ impl PolicyOptions {
 
 #[cfg(test)]
 mod tests {
-    use super::Arguments;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_does_not_contradict_itself() {
-        Arguments::command().debug_assert();
+        super::command().debug_assert();
     }
 }

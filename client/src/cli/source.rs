@@ -6,13 +6,14 @@ mod print;
 mod run;
 
 use super::connect::ConnectOptions;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Send testimony to an office and read its replies. Nothing is stored on this device unless you ask for a file.
 #[derive(Debug, Parser)]
 #[command(name = "cssr-source", version, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 refused for safety.")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -122,6 +123,12 @@ struct TextOptions {
     /// The language of the text, such as ar or kmr.
     #[arg(long)]
     language: Option<String>,
+}
+
+/// The command line, for manual pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the program.

@@ -1,9 +1,9 @@
 //! `cssr-relay init`.
 
 use super::{Failure, Init, print};
+use crate::{ConfigFile, write_key_file};
 use cssr_proto::Address;
 use cssr_proto::keys::RelaySecretKey;
-use cssr_relay::{ConfigFile, write_key_file};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use std::fs::OpenOptions;

@@ -1,8 +1,8 @@
 //! `cssr-relay serve`.
 
 use super::{Failure, Level, Serve, print};
-use cssr_relay::store::{SledConfig, SledStore};
-use cssr_relay::{Clock as _, Config, ConfigFile, SystemClock, read_key_file, run as run_relay};
+use crate::store::{SledConfig, SledStore};
+use crate::{Clock as _, Config, ConfigFile, SystemClock, read_key_file, run as run_relay};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use std::net::SocketAddr;
