@@ -44,6 +44,10 @@ impl Case {
         Self { path: path.to_owned(), structure, outcome, fields: fields.collect(), read: RefCell::default() }
     }
 
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     pub fn structure(&self) -> &str {
         &self.structure
     }

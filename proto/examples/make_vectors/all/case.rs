@@ -69,6 +69,11 @@ impl Case {
     }
 
     /// Adds a field for each of some values.
+    pub(crate) fn froms<T: Into<Value>>(self, name: &'static str, values: impl IntoIterator<Item = T>) -> Self {
+        values.into_iter().fold(self, |case, value| case.from(name, value))
+    }
+
+    /// Adds a field for each of some values.
     pub(crate) fn outputs<T: Into<Value>>(self, name: &'static str, values: impl IntoIterator<Item = T>) -> Self {
         values.into_iter().fold(self, |case, value| case.output(name, value))
     }

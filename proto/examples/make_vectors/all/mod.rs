@@ -8,10 +8,12 @@ mod cbor;
 mod directory;
 #[allow(dead_code, reason = "families still to come use more")]
 mod kit;
+mod letter;
 mod message;
 mod note;
 mod office;
 mod roster;
+mod sealing;
 mod seat;
 mod source;
 
@@ -27,6 +29,7 @@ pub(crate) fn cases() -> Vec<Case> {
         note::cases(),
         source::cases(),
         message::cases(),
+        letter::cases(),
     ];
     let cases = families.concat();
     let paths: std::collections::BTreeSet<String> = cases.iter().map(Case::path).collect();
