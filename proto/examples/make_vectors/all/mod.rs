@@ -5,13 +5,16 @@ mod card;
 mod case;
 #[allow(dead_code, reason = "families still to come use more")]
 mod cbor;
+mod clue;
 mod directory;
+mod index;
 #[allow(dead_code, reason = "families still to come use more")]
 mod kit;
 mod letter;
 mod message;
 mod note;
 mod office;
+mod parcel;
 mod roster;
 mod sealing;
 mod seat;
@@ -30,6 +33,9 @@ pub(crate) fn cases() -> Vec<Case> {
         source::cases(),
         message::cases(),
         letter::cases(),
+        clue::cases(),
+        parcel::cases(),
+        index::cases(),
     ];
     let cases = families.concat();
     let paths: std::collections::BTreeSet<String> = cases.iter().map(Case::path).collect();
