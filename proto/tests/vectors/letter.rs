@@ -234,7 +234,7 @@ fn check_sealing(case: &Case, reader: &Reader, opened: &Opened, envelope: &Envel
 }
 
 /// A "generator" that gives bytes in their order. Asked for more, it panics.
-struct Script(Vec<u8>);
+pub struct Script(pub Vec<u8>);
 
 impl rand_core::TryRng for Script {
     type Error = Infallible;

@@ -7,6 +7,7 @@ mod case;
 mod cbor;
 mod clue;
 mod directory;
+mod frame;
 mod index;
 #[allow(dead_code, reason = "families still to come use more")]
 mod kit;
@@ -18,6 +19,7 @@ mod parcel;
 mod roster;
 mod sealing;
 mod seat;
+mod session;
 mod source;
 
 pub(crate) use case::Case;
@@ -36,6 +38,8 @@ pub(crate) fn cases() -> Vec<Case> {
         clue::cases(),
         parcel::cases(),
         index::cases(),
+        session::cases(),
+        frame::cases(),
     ];
     let cases = families.concat();
     let paths: std::collections::BTreeSet<String> = cases.iter().map(Case::path).collect();
