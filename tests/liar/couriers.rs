@@ -373,7 +373,7 @@ async fn notes_that_do_not_hold() {
 async fn a_proposal_shown_as_valid_is_a_proposal() {
     let (truth, mut courier) = Truth::with_courier();
     let directory = truth.office.directory(TODAY);
-    let CheckedNote::Proposed(proposed) = truth.office.note_by(&[0], &directory, 2, truth.head(), None) else {
+    let CheckedNote::Proposed(proposed) = truth.office.note_by(&[0], &directory, 0, truth.head(), None) else {
         panic!()
     };
     let mut shown = truth.shown();

@@ -59,6 +59,10 @@ pub struct MirrorReport {
     pub mute: Vec<(u64, u64)>,
 }
 
+/// How many days back a colleague's head may lie behind the batches that this courier has followed. Else one dishonest
+/// courier could keep the signed head where it is, and the relay hide everything after it.
+const HEAD_AGE: u32 = 1;
+
 impl Courier {
     /// Mirrors the relay into a folder, and sees to the day's note. After any failure the same call goes on where this
     /// one stopped.
@@ -95,7 +99,7 @@ impl Courier {
         mirror.put_own_directory(&directory)?;
         let courier = self.state.number.ok_or(CourierError::NotAdmitted)?;
         let wish = Wish { directory: &directory, head, notice: options.notice.clone(), courier };
-        let plan = wish.plan(&notes, |other| leads_to(mirror, other, &head));
+        let plan = wish.plan(&notes, |other| leads_to(mirror, other, &head, today.minus(HEAD_AGE)));
         let note = match wish.sign(&plan, &self.key)? {
             None => match plan {
                 Plan::Nothing(outcome) => outcome,

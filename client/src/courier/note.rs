@@ -41,17 +41,21 @@ pub(super) enum Plan<'a> {
 }
 
 impl Wish<'_> {
-    /// Decides. `is_on_chain` says whether a head lies on the chain that was followed.
-    pub(super) fn plan<'n>(&self, notes: &'n KnownNotes, is_on_chain: impl Fn(&Head) -> bool) -> Plan<'n> {
+    /// Decides. `is_near` says whether a head lies on the chain that was followed, not far behind its end.
+    pub(super) fn plan<'n>(&self, notes: &'n KnownNotes, is_near: impl Fn(&Head) -> bool) -> Plan<'n> {
         let newest = notes.newest();
+        // Not what proposals say: a dishonest one could use up all numbers.
+        let today = newest.filter(|note| note.day == self.directory.day());
+        let serial = today.map_or(0, |note| note.serial.saturating_add(1));
         if newest.is_some_and(|note| self.is_said_by(note) && note.head == self.head) {
             return Plan::Nothing(NoteOutcome::Unchanged);
         }
         let acceptable = |note: &&ProposedNote| {
             self.is_said_by(note)
+                && note.serial == serial
                 && note.head.number() <= self.head.number()
                 && newest.is_none_or(|newest| note.age() > newest.age() && note.head.number() >= newest.head.number())
-                && is_on_chain(&note.head)
+                && is_near(&note.head)
         };
         let proposals = || notes.proposed.iter().filter(acceptable);
         let is_own = |note: &&ProposedNote| note.signers().any(|signer| signer == self.courier);
@@ -63,8 +67,6 @@ impl Wish<'_> {
         if proposals().filter(is_own).any(|note| note.head == self.head) {
             return Plan::Nothing(NoteOutcome::Waiting);
         }
-        let today = notes.all().filter(|note| note.day == self.directory.day());
-        let serial = today.map(|note| note.serial).max().map_or(0, |serial| serial.saturating_add(1));
         Plan::Sign { serial }
     }
 

@@ -69,11 +69,6 @@ impl KnownNotes {
         self.proposed.iter().filter(|note| is_about(note, directories, current)).map(|note| note.head)
     }
 
-    /// All of them, as they are signed.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Signed<Note>> {
-        self.valid.iter().map(|note| &**note).chain(self.proposed.iter().map(|note| &**note))
-    }
-
     /// Writes the valid ones into the mirror.
     pub(super) fn keep(&self, mirror: &Mirror) -> std::io::Result<()> {
         self.valid.iter().try_for_each(|note| mirror.put_note(note))

@@ -341,6 +341,62 @@ fn a_colleague_who_was_shown_another_chain_is_told_of() {
     assert_eq!(contradictions(&|_| beyond), 1);
 }
 
+/// A chain of batches of the day before yesterday, yesterday and today; the first courier proposes the head after the
+/// `after`-th.
+fn signs_behind(after: usize) -> bool {
+    let mut world = Fixture::new();
+    for day in [TODAY.minus(2), TODAY.minus(1), TODAY] {
+        world.letters(day, 1);
+    }
+    let mut relay = Relay::honest(&world.office);
+    let head = match after.checked_sub(1) {
+        None => TestOffice::new(21).head(),
+        Some(last) => world.office.batches[last].0.head(),
+    };
+    propose(&world, &mut relay, &world.office.directory(TODAY), head);
+    match world.mirror(1, &mut relay).unwrap().note {
+        NoteOutcome::Valid { cosigned: true } => true,
+        // It says itself what it has seen.
+        NoteOutcome::Proposed => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_head_that_leaves_out_batches_of_the_day_before_yesterday_is_not_signed() {
+    assert_eq!([0, 1, 2, 3].map(signs_behind), [false, true, true, true]);
+}
+
+/// One courier gone bad proposes a note that would be newer than all others of the day for ever.
+#[test]
+fn a_proposal_with_another_number_than_the_next_is_not_signed_and_uses_none_up() {
+    for (valid, serial, cosigned) in
+        [(None, 0, true), (None, 1, false), (None, u64::MAX, false), (Some(4), 5, true), (Some(4), 6, false)]
+    {
+        let mut world = Fixture::new();
+        let mut relay = Relay::honest(&world.office);
+        let directory = world.office.directory(TODAY);
+        if let Some(serial) = valid {
+            let note = world.office.note_for(&directory, serial, world.office.head(), None);
+            relay.show(&note, &directory, true);
+        }
+        world.letters(TODAY, 1);
+        relay.take_batches(&world.office);
+        let key = &world.office.couriers[0].1;
+        let note = directory.sign_note(serial, world.office.head(), None, number(1), key).unwrap();
+        relay.show(&note, &directory, false);
+        let outcome = world.mirror(1, &mut relay).unwrap().note;
+        assert_eq!(outcome == NoteOutcome::Valid { cosigned: true }, cosigned, "{valid:?} {serial}");
+        // Its own proposal is signed by the next honest courier, whatever the dishonest one says.
+        if !cosigned {
+            assert_eq!(outcome, NoteOutcome::Proposed);
+            assert_eq!(world.mirror(0, &mut relay).unwrap().note, NoteOutcome::Valid { cosigned: true });
+            let newest = relay.valid_notes().into_iter().map(|(note, _)| note.serial).max();
+            assert_eq!(newest, Some(valid.map_or(0, |serial| serial + 1)));
+        }
+    }
+}
+
 #[test]
 fn a_proposal_behind_the_newest_valid_note_is_not_signed() {
     assert!(!signs(|world, relay| {
@@ -349,7 +405,7 @@ fn a_proposal_behind_the_newest_valid_note_is_not_signed() {
         let valid = world.office.note_for(&directory, 0, first, None);
         relay.show(&valid, &directory, true);
         let genesis = TestOffice::new(21).head();
-        let note = directory.sign_note(7, genesis, None, number(1), &world.office.couriers[0].1).unwrap();
+        let note = directory.sign_note(1, genesis, None, number(1), &world.office.couriers[0].1).unwrap();
         relay.show(&note, &directory, false);
     }));
 }
