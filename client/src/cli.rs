@@ -1,8 +1,10 @@
 //! The programs: what they share, and one module each.
 
+pub mod clock;
 pub mod connect;
 pub mod desk;
 pub mod office;
 pub mod outcome;
 pub mod secret;
 pub mod source;
+pub mod text;

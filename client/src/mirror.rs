@@ -122,6 +122,26 @@ impl Mirror {
         }
     }
 
+    /// Whether it holds nothing at all, as a folder that is no mirror.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn is_empty(&self) -> io::Result<bool> {
+        let items = [STATEMENTS, DIRECTORIES, NOTES].into_iter().map(|folder| self.items(folder, 0));
+        let batches = [EnvelopeKind::Letter, EnvelopeKind::Chunk].into_iter().map(|kind| self.batches(kind));
+        for folder in items {
+            if folder?.next().is_some() {
+                return Ok(false);
+            }
+        }
+        for folder in batches {
+            if !folder?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The statements, in order of their names.
     ///
     /// # Errors

@@ -7,9 +7,10 @@ mod online;
 mod print;
 mod run;
 
+use super::clock::ClockOptions;
 use super::connect::ConnectOptions;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use cssr_proto::{Card, Day, DeskNumber, Label, Language, Notice, SeatNumber};
+use cssr_proto::{Card, DeskNumber, Label, Language, Notice, SeatNumber};
 use input::{card, label, language, notice, number};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,9 +38,8 @@ struct Common {
     /// Read the passphrase from the first line of this open file descriptor instead of asking for it.
     #[arg(long, global = true, value_name = "N")]
     passphrase_fd: Option<u32>,
-    /// Take this for today's date instead of what the clock says.
-    #[arg(long, global = true, value_name = "YYYY-MM-DD")]
-    today: Option<Day>,
+    #[command(flatten)]
+    clock: ClockOptions,
     /// The language of letters' names: en, ar or kmr.
     #[arg(long, global = true, value_parser = language, default_value = "en")]
     language: Language,

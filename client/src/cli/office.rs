@@ -4,6 +4,7 @@ mod failure;
 mod print;
 mod run;
 
+use super::clock::ClockOptions;
 use crate::office::{OfficeError, VALIDITY_DAYS, check_policy};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use cssr_proto::{CourierNumber, DeskNumber, Number, Policy, SeatNumber, Text};
@@ -35,6 +36,8 @@ struct Common {
     /// Read the passphrase of a new successor from this descriptor; without it, it is the one of --passphrase-fd.
     #[arg(long, global = true, value_name = "N", requires = "passphrase_fd")]
     successor_passphrase_fd: Option<u32>,
+    #[command(flatten)]
+    clock: ClockOptions,
 }
 
 #[derive(Debug, Subcommand)]

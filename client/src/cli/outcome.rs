@@ -7,6 +7,7 @@
 //! | 2 | wrong usage or bad input |
 //! | 3 | refused for safety: nothing was sent; a person must decide |
 
+use std::path::Path;
 use std::process::ExitCode;
 
 /// A failure in words.
@@ -18,6 +19,8 @@ pub struct Failure {
     pub what: String,
     /// What to do.
     pub help: &'static str,
+    /// Whether what was printed with `--json` says it already: one command prints one object.
+    pub reported: bool,
 }
 
 /// Who is at fault.
@@ -34,17 +37,29 @@ pub enum FailureKind {
 impl Failure {
     /// The environment, the network or the relay failed.
     pub fn failed(what: impl ToString, help: &'static str) -> Self {
-        Self { kind: FailureKind::Failed, what: what.to_string(), help }
+        Self { kind: FailureKind::Failed, what: what.to_string(), help, reported: false }
     }
 
     /// The caller gave something that cannot be used.
     pub fn usage(what: impl ToString, help: &'static str) -> Self {
-        Self { kind: FailureKind::Usage, what: what.to_string(), help }
+        Self { kind: FailureKind::Usage, what: what.to_string(), help, reported: false }
     }
 
     /// Refused for safety.
     pub fn refused(what: impl ToString, help: &'static str) -> Self {
-        Self { kind: FailureKind::Refused, what: what.to_string(), help }
+        Self { kind: FailureKind::Refused, what: what.to_string(), help, reported: false }
+    }
+
+    /// The same, with the file or folder that it is about.
+    #[must_use]
+    pub fn about(self, path: &Path) -> Self {
+        Self { what: format!("{}: {}", path.display(), self.what), ..self }
+    }
+
+    /// The same, of which the object that was printed says `"ok": false` already.
+    #[must_use]
+    pub fn after_report(self) -> Self {
+        Self { reported: true, ..self }
     }
 
     const fn code(&self) -> u8 {
@@ -60,7 +75,9 @@ impl Failure {
 #[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where programs speak")]
 pub fn finish(result: Result<(), Failure>, json: bool) -> ExitCode {
     let Err(failure) = result else { return ExitCode::SUCCESS };
-    if json {
+    if json && failure.reported {
+        // The object that was printed says it.
+    } else if json {
         let object = serde_json::json!({
             "ok": false, "error": failure.what, "help": failure.help, "code": failure.code(),
         });

@@ -27,24 +27,28 @@ impl SecretInput {
     /// Reads one line, without its end.
     ///
     /// # Errors
-    /// There is no terminal, the descriptor is not open, the line is longer than 1,024 bytes or not UTF-8.
+    /// There is no terminal, the descriptor is not open, the line is empty, longer than 1,024 bytes or not UTF-8.
     pub fn read(self, prompt: &str) -> io::Result<Zeroizing<String>> {
-        match self {
-            Self::Terminal => rpassword::prompt_password(prompt).map(Zeroizing::new),
-            Self::Descriptor(number) => first_line(File::open(format!("/dev/fd/{number}"))?),
+        let line = match self {
+            Self::Terminal => rpassword::prompt_password(prompt)
+                .map(Zeroizing::new)
+                .map_err(|error| about(&error, "there is no terminal to ask on"))?,
+            Self::Descriptor(number) => File::open(format!("/dev/fd/{number}"))
+                .and_then(first_line)
+                .map_err(|error| about(&error, &format!("file descriptor {number}")))?,
+        };
+        if line.is_empty() {
+            return Err(invalid("the passphrase is empty"));
         }
+        Ok(line)
     }
 
     /// Reads a new passphrase; on a terminal twice, since what is typed cannot be seen.
     ///
     /// # Errors
-    /// As [`SecretInput::read`], and if the two differ or it is empty.
+    /// As [`SecretInput::read`], and if the two differ.
     pub fn read_new(self, prompt: &str, again: &str) -> io::Result<Zeroizing<String>> {
-        let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
         let first = self.read(prompt)?;
-        if first.is_empty() {
-            return Err(invalid("the passphrase is empty"));
-        }
         if matches!(self, Self::Terminal) && *self.read(again)? != *first {
             return Err(invalid("the two passphrases differ; nothing was written"));
         }
@@ -53,7 +57,6 @@ impl SecretInput {
 }
 
 fn first_line(file: File) -> io::Result<Zeroizing<String>> {
-    let invalid = |what| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut bytes = Zeroizing::new(Vec::with_capacity(LINE_MAX as usize + 1));
     file.take(LINE_MAX + 1).read_to_end(&mut bytes)?;
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
@@ -64,6 +67,14 @@ fn first_line(file: File) -> io::Result<Zeroizing<String>> {
     Zeroizing::new(tail).zeroize();
     let line = std::str::from_utf8(&bytes).map_err(|_| invalid("the passphrase line is not UTF-8"))?;
     Ok(Zeroizing::new(line.trim_end_matches('\r').to_owned()))
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what.to_owned())
+}
+
+fn about(error: &io::Error, what: &str) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod input;
 mod print;
 mod run;
 
+use super::clock::ClockOptions;
 use super::connect::ConnectOptions;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ struct Arguments {
     /// Print one JSON object instead of text.
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    clock: ClockOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -115,7 +118,7 @@ struct TextOptions {
     /// The desk's number; `cssr-source look` lists the desks of an office.
     #[arg(long)]
     desk: u64,
-    /// The file with the text; standard input if there is none.
+    /// The file with the text; standard input if there is none, or if it is `-`.
     file: Option<PathBuf>,
     /// Write the text in the editor that VISUAL or EDITOR names, in memory only.
     #[arg(long, conflicts_with = "file")]
@@ -134,6 +137,6 @@ pub fn command() -> clap::Command {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let Arguments { command, json } = Arguments::parse();
-    super::outcome::finish(run::run(command, json), json)
+    let Arguments { command, json, clock } = Arguments::parse();
+    super::outcome::finish(run::run(command, clock, json), json)
 }

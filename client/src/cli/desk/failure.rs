@@ -4,6 +4,7 @@ use crate::cli::outcome::Failure;
 use crate::courier::{CourierError, WalkError};
 use crate::files::KeyFileError;
 use crate::seat::SeatError;
+use cssr_proto::RosterError;
 use cssr_proto::letter::SealError;
 
 impl From<SeatError> for Failure {
@@ -32,6 +33,14 @@ impl From<CourierError> for Failure {
     }
 }
 
+/// A roster outside its days, or a clock outside of them.
+const ROSTER_OR_CLOCK: &str = "Look at a calendar you trust. If this machine's clock is wrong, set it, or give the date with --today; if it is right, \
+                               have the office issue a new roster. Nothing was changed.";
+
+const fn is_about_today(error: &RosterError) -> bool {
+    matches!(error, RosterError::Expired { .. } | RosterError::NotYetIssued { .. })
+}
+
 const fn key_file_help(error: KeyFileError) -> &'static str {
     match error {
         KeyFileError::WrongPassphrase => "Nothing was changed. Type it again.",
@@ -49,6 +58,7 @@ const fn seat_help(error: &SeatError) -> &'static str {
         E::InUse => "Wait until the other program is done. Nothing was changed.",
         E::KeyFile(error) => key_file_help(*error),
         E::Damaged(_) => "Do not repair it by hand: put the folder back from a copy, and import the mirrors again.",
+        E::Roster(error) if is_about_today(error) => ROSTER_OR_CLOCK,
         E::NotARoster(_) | E::Roster(_) => {
             "Give the newest file of the office's `rosters` folder. Nothing was changed."
         }
@@ -84,6 +94,7 @@ const fn courier_help(error: &CourierError) -> &'static str {
             "Keep this mirror aside, tell the office, and begin a new folder. Nothing was signed."
         }
         E::OtherRelay => "Begin a new mirror folder for the new relay, and keep the old one.",
+        E::Roster(error) if is_about_today(error) => ROSTER_OR_CLOCK,
         E::Malformed(_) | E::Roster(_) | E::Succession(_) => {
             "Give the newest file of the office's `rosters` folder; if the relay showed it, tell the office."
         }

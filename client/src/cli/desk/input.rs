@@ -3,12 +3,10 @@
 use super::Common;
 use crate::cli::outcome::Failure;
 use crate::cli::secret::SecretInput;
+use crate::cli::text::{self, TextHelp};
 use crate::files::StaffPassphrase;
-use cssr_proto::sizes::TEXT_MAX;
-use cssr_proto::{Card, Day, Label, Language, Notice, Number};
-use std::io::Read as _;
+use cssr_proto::{Card, Label, Language, Notice, Number};
 use std::path::Path;
-use std::time::SystemTime;
 use zeroize::Zeroizing;
 
 pub(super) fn card(text: &str) -> Result<Card, String> {
@@ -37,15 +35,6 @@ pub(super) fn language(text: &str) -> Result<Language, String> {
     }
 }
 
-/// The day: the option's, or the clock's. Everything below takes it as an argument.
-pub(super) fn today(common: &Common) -> Result<Day, Failure> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
-    let clock = since.and_then(|since| Day::from_unix(since.as_secs()));
-    common.today.or(clock).ok_or_else(|| {
-        Failure::failed("the clock of this machine shows no possible day", "Set the clock, or give --today.")
-    })
-}
-
 /// The passphrase of a seat or courier.
 pub(super) fn passphrase(common: &Common) -> Result<StaffPassphrase, Failure> {
     let passphrase = SecretInput::from_option(common.passphrase_fd).read("Passphrase: ").map_err(no_passphrase)?;
@@ -59,24 +48,15 @@ pub(super) fn new_passphrase(common: &Common) -> Result<StaffPassphrase, Failure
     Ok(StaffPassphrase::new(passphrase.as_str().to_owned()))
 }
 
+const TEXT_HELP: TextHelp = TextHelp {
+    nothing: "Nothing was written.",
+    too_long: "Answer in parts. Nothing was written.",
+    not_utf8: "Save it as UTF-8 and try again. Nothing was written.",
+};
+
 /// The text of a reply, byte for byte.
-pub(super) fn text(file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(TEXT_MAX + 1));
-    let limit = TEXT_MAX as u64 + 1;
-    let read = match file.filter(|path| *path != Path::new("-")) {
-        Some(path) => std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
-        None => std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
-    };
-    read.map_err(|error| Failure::failed(format!("the text cannot be read: {error}"), "Nothing was written."))?;
-    if bytes.len() > TEXT_MAX {
-        return Err(Failure::usage(
-            "the text is longer than 65,000 bytes, which is more than a letter may carry",
-            "Answer in parts. Nothing was written.",
-        ));
-    }
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| Failure::usage("the text is not UTF-8", "Save it as UTF-8 and try again. Nothing was written."))?;
-    Ok(Zeroizing::new(text.to_owned()))
+pub(super) fn text(file: Option<&Path>, common: &Common) -> Result<Zeroizing<String>, Failure> {
+    text::read(file, common.passphrase_fd, TEXT_HELP)
 }
 
 fn no_passphrase(error: std::io::Error) -> Failure {

@@ -1,7 +1,7 @@
 //! The commands that connect: publishing, mirroring, posting.
 
 use super::run::Rng;
-use super::{Common, input, print};
+use super::{Common, print};
 use crate::cli::connect::{Connect, ConnectOptions};
 use crate::cli::outcome::Failure;
 use crate::courier::{Connection, Courier, CourierError, MirrorOptions, MirrorProgress, MirrorReport, WalkError};
@@ -84,9 +84,9 @@ pub(super) fn mirror(
     common: &Common,
     rng: &mut Rng,
 ) -> Result<(), Failure> {
-    let mut courier = Courier::open(dir, &input::passphrase(common)?)?;
+    let mut courier = super::run::open_courier(dir, common)?;
     let mirror = Mirror::create(folder)
-        .map_err(|error| Failure::failed(format!("{}: {error}", folder.display()), "Choose another folder."))?;
+        .map_err(|error| Failure::failed(error, "Choose another folder, or make room on the disk.").about(folder))?;
     let connect = read(connect, courier.card())?;
     let MirrorTask { notice, every, accept_gap } = task;
     let mut options = MirrorOptions { notice, accept_gap };
@@ -123,12 +123,17 @@ pub(super) fn post(
     rng: &mut Rng,
 ) -> Result<(), Failure> {
     let outbox = Outbox::open(dir).map_err(|_| {
-        Failure::usage("there is no outbox in this folder", "Give a seat's folder, or a copy of its outbox.")
+        Failure::usage("there is no outbox in this folder", "Give a seat's folder, or a copy of its outbox.").about(dir)
     })?;
-    let failed = |error: std::io::Error| Failure::failed(format!("the outbox cannot be read: {error}"), "");
+    let failed = |error: std::io::Error| {
+        let help =
+            "See that it can be read and written. What was posted is at the relay; the rest stays in the outbox.";
+        Failure::failed(format!("the outbox cannot be used: {error}"), help).about(dir)
+    };
     let card = outbox.card().map_err(failed)?;
-    let card: Card =
-        card.trim().parse().map_err(|error| Failure::failed(error, "The outbox's card.txt is damaged."))?;
+    let card: Card = card.trim().parse().map_err(|error| {
+        Failure::failed(error, "The outbox's card.txt is damaged: put the office's card there.").about(dir)
+    })?;
     let connect = read(connect, &card)?;
     let mut waiting = outbox.waiting().map_err(failed)?;
     shuffle(&mut waiting, rng);
@@ -172,7 +177,7 @@ async fn mirror_once(
     let result = async {
         let mut connection = open(connect, rng).await?;
         // A clock without a day is a day that the relay does not announce.
-        let today = input::today(common).unwrap_or(Day::FIRST);
+        let today = common.clock.today().unwrap_or(Day::FIRST);
         let tell = |new: MirrorProgress| {
             spinner.set_message(format!("{} letters, {} chunks", new.letters, new.chunks));
         };
@@ -194,9 +199,12 @@ async fn post_one(
     rng: &mut Rng,
 ) -> Result<(), Failure> {
     let damaged = "Remove the file; `cssr-desk import` or `reply` puts a good one there again.";
-    let bytes = read_limited(bundle, BUNDLE_MAX).map_err(|error| Failure::failed(error, damaged))?;
-    let records = read_bundle(&bytes).map_err(|error| Failure::failed(error, damaged))?;
+    let bytes = read_limited(bundle, BUNDLE_MAX).map_err(|error| Failure::failed(error, damaged).about(bundle))?;
+    let records = read_bundle(&bytes).map_err(|error| Failure::failed(error, damaged).about(bundle))?;
     let ready: Vec<Sealed> = records.into_iter().filter_map(letter).collect();
+    if ready.is_empty() {
+        return Err(Failure::failed("there is no letter in this bundle", damaged).about(bundle));
+    }
     let want = Want { ready, ..Want::default() };
     let mut office = card.office_if_first();
     for _ in 0..2 {
@@ -206,7 +214,7 @@ async fn post_one(
             contact: ContactSecret::generate(rng),
             parcel: ParcelSecret::generate(rng),
         };
-        let plan = Plan::new(card.clone(), office, keys, input::today(common)?, want.clone());
+        let plan = Plan::new(card.clone(), office, keys, common.clock.today()?, want.clone());
         let visit = source::visit(plan, &connect.addresses, &connect.dialer, &connect.patience, rng, |_| {});
         match visit.await {
             Ok(report) => {

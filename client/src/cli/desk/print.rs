@@ -71,7 +71,7 @@ pub(super) fn imported(report: &ImportReport, common: &Common) {
         println!(
             "{}",
             json!({
-                "ok": true, "opened": report.opened, "quarantined": report.quarantined, "covers": report.covers,
+                "ok": report.refused.is_empty(), "opened": report.opened, "quarantined": report.quarantined, "covers": report.covers,
                 "not_opened": report.not_opened, "known": report.known, "own": report.own,
                 "refused": report.refused.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "erased": report.erased.iter().map(|epoch| epoch.first_day().to_string()).collect::<Vec<_>>(),

@@ -12,7 +12,6 @@ use cssr_proto::sizes::{ROSTER_MAX, SEAT_STATEMENT_MAX};
 use cssr_proto::{Card, Day, Hash, Number, Policy, Relay, sha256};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// A page with everything in it, and room to grow.
 const PAGE_MAX: usize = 64 * 1024 * 1024;
@@ -20,7 +19,7 @@ const PAGE_MAX: usize = 64 * 1024 * 1024;
 type Rng = rand_core::UnwrapErr<getrandom::SysRng>;
 
 pub(super) fn run(command: Command, common: &Common) -> Result<(), Failure> {
-    let today = today()?;
+    let today = common.clock.today()?;
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     match command {
         Command::Init { dir, name, relay, policy } => {
@@ -225,14 +224,6 @@ fn confirmed(question: &str) -> Result<bool, Failure> {
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(failed)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-}
-
-/// The day that the machine's clock shows; everything below takes it as an argument.
-fn today() -> Result<Day, Failure> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok();
-    since.and_then(|since| Day::from_unix(since.as_secs())).ok_or_else(|| {
-        Failure::failed("the clock of this machine shows no possible day", "Set the clock, then try again.")
-    })
 }
 
 fn usual_policy() -> Result<Policy, Failure> {

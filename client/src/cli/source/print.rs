@@ -102,6 +102,12 @@ pub(super) fn report(report: &Report, language: Option<Language>, json: bool) {
     }
     if report.sent.is_empty() && report.replies.is_empty() {
         println!("No replies found.");
+        if language.is_some() {
+            // One mistake in 256 gets past the checksum; that inbox is empty for another reason.
+            println!(
+                "If you are sure that there should be one, compare your passphrase word by word: a wrong one that passes the check finds nothing."
+            );
+        }
     }
     for doubt in &report.doubts {
         println!("Warning: {}", doubt_text(doubt));

@@ -1,6 +1,7 @@
 //! The commands.
 
 use super::{Command, OfficeOptions, TextOptions, VisitOptions, input, print};
+use crate::cli::clock::ClockOptions;
 use crate::cli::outcome::Failure;
 use crate::files::{read_limited, write_atomic};
 use crate::source::{self, Error, Event};
@@ -20,17 +21,17 @@ const BUNDLE_MAX: usize = 4 * 1024 * 1024;
 
 type Rng = rand_core::UnwrapErr<getrandom::SysRng>;
 
-pub(super) fn run(command: Command, json: bool) -> Result<(), Failure> {
+pub(super) fn run(command: Command, clock: ClockOptions, json: bool) -> Result<(), Failure> {
     let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
     match command {
         Command::New { language } => new(&language, json, &mut rng),
-        Command::Send { visit, text } => send(&visit, &text, json, &mut rng),
-        Command::Look { visit, skip } => look(&visit, skip, json, &mut rng),
-        Command::Directory { visit, out } => directory(&visit, &out, json, &mut rng),
+        Command::Send { visit, text } => send(&visit, &text, clock, json, &mut rng),
+        Command::Look { visit, skip } => look(&visit, skip, clock, json, &mut rng),
+        Command::Directory { visit, out } => directory(&visit, &out, clock, json, &mut rng),
         Command::Seal { card, text, directory, out, passphrase } => {
             seal_offline(&card, &text, &directory, &out, passphrase.passphrase_fd, json, &mut rng)
         }
-        Command::Post { visit, bundle } => post(&visit, &bundle, json, &mut rng),
+        Command::Post { visit, bundle } => post(&visit, &bundle, clock, json, &mut rng),
     }
 }
 
@@ -47,55 +48,77 @@ fn new(language: &str, json: bool, rng: &mut Rng) -> Result<(), Failure> {
     Ok(())
 }
 
-fn send(options: &VisitOptions, text: &TextOptions, json: bool, rng: &mut Rng) -> Result<(), Failure> {
+fn send(
+    options: &VisitOptions,
+    text: &TextOptions,
+    clock: ClockOptions,
+    json: bool,
+    rng: &mut Rng,
+) -> Result<(), Failure> {
     let card = input::card(&options.office.card)?;
-    let draft = draft(text)?;
+    let draft = draft(text, options.passphrase.passphrase_fd)?;
     let entered = input::passphrase(options.passphrase.passphrase_fd)?;
     let want = Want { drafts: vec![draft], ..Want::default() };
-    let report = visit(&options.office, &card, &entered.passphrase, want, json, rng)?;
+    let report = visit(&options.office, &card, &entered.passphrase, want, clock, json, rng)?;
     print::report(&report, Some(entered.language), json);
     match report.sent.iter().find_map(|delivery| delivery.stored.err()) {
         None => Ok(()),
         Some(error) => Err(Failure::failed(
             format!("the relay did not store the letter: {error}"),
             "Nothing is lost but this letter: send it again later.",
-        )),
+        )
+        .after_report()),
     }
 }
 
-fn look(options: &VisitOptions, skip: usize, json: bool, rng: &mut Rng) -> Result<(), Failure> {
+fn look(options: &VisitOptions, skip: usize, clock: ClockOptions, json: bool, rng: &mut Rng) -> Result<(), Failure> {
     let card = input::card(&options.office.card)?;
     let entered = input::passphrase(options.passphrase.passphrase_fd)?;
-    let report = visit(&options.office, &card, &entered.passphrase, Want { skip, ..Want::default() }, json, rng)?;
+    let report =
+        visit(&options.office, &card, &entered.passphrase, Want { skip, ..Want::default() }, clock, json, rng)?;
     print::report(&report, Some(entered.language), json);
     Ok(())
 }
 
 /// Whoever only fetches or posts something public makes the same visit under a passphrase that nobody has.
-fn directory(options: &OfficeOptions, out: &Path, json: bool, rng: &mut Rng) -> Result<(), Failure> {
+fn directory(
+    options: &OfficeOptions,
+    out: &Path,
+    clock: ClockOptions,
+    json: bool,
+    rng: &mut Rng,
+) -> Result<(), Failure> {
     let card = input::card(&options.card)?;
     let nobody = Passphrase::generate(rng);
-    let report = visit(options, &card, &nobody, Want::default(), json, rng)?;
+    let report = visit(options, &card, &nobody, Want::default(), clock, json, rng)?;
     let file = report.directory.as_ref().map(crate::visit::DirectoryFile::to_bytes).unwrap_or_default();
-    write_atomic(out, &file).map_err(|error| Failure::failed(format!("{}: {error}", out.display()), ""))?;
+    write(out, &file)?;
     print::report(&report, None, json);
     Ok(())
 }
 
-fn post(options: &OfficeOptions, path: &Path, json: bool, rng: &mut Rng) -> Result<(), Failure> {
+fn post(options: &OfficeOptions, path: &Path, clock: ClockOptions, json: bool, rng: &mut Rng) -> Result<(), Failure> {
     let card = input::card(&options.card)?;
-    let bytes =
-        read_limited(path, BUNDLE_MAX).map_err(|error| Failure::failed(format!("{}: {error}", path.display()), ""))?;
-    let records = read_bundle(&bytes)
-        .map_err(|error| Failure::usage(error, "The bundle is damaged: ask for another copy. Nothing was sent."))?;
+    let bytes = read_limited(path, BUNDLE_MAX)
+        .map_err(|error| Failure::failed(error, "Give the file that `cssr-source seal` made.").about(path))?;
+    let damaged = "The bundle is damaged: ask for another copy. Nothing was sent.";
+    let records = read_bundle(&bytes).map_err(|error| Failure::usage(error, damaged).about(path))?;
     let ready: Vec<Sealed> = records.into_iter().filter_map(letter).collect();
     if ready.is_empty() {
-        return Err(Failure::usage("there is no letter in this bundle", "Nothing was sent."));
+        return Err(Failure::usage("there is no letter in this bundle", damaged).about(path));
     }
     let nobody = Passphrase::generate(rng);
-    let report = visit(options, &card, &nobody, Want { ready, ..Want::default() }, json, rng)?;
+    let report = visit(options, &card, &nobody, Want { ready, ..Want::default() }, clock, json, rng)?;
     print::report(&report, None, json);
-    Ok(())
+    match report.sent.iter().find_map(|delivery| delivery.stored.err()) {
+        None => Ok(()),
+        Some(error) => Err(Failure::failed(
+            format!("the relay did not store what is in the bundle: {error}"),
+            "Keep the bundle, and post it again later.",
+        )
+        .about(path)
+        .after_report()),
+    }
 }
 
 fn seal_offline(
@@ -108,13 +131,14 @@ fn seal_offline(
     rng: &mut Rng,
 ) -> Result<(), Failure> {
     let card = input::card(card)?;
-    let draft = draft(text)?;
+    let draft = draft(text, descriptor)?;
+    let make = "Make the file with `cssr-source directory`. Nothing was sealed.";
     let file = read_limited(directory, cssr_proto::sizes::DIRECTORY_MAX + cssr_proto::sizes::NOTE_MAX + 64)
-        .map_err(|error| Failure::failed(format!("{}: {error}", directory.display()), ""))?;
-    let file = crate::visit::DirectoryFile::from_bytes(&file)
-        .map_err(|error| Failure::usage(error, "Make the file with `cssr-source directory`."))?;
+        .map_err(|error| Failure::failed(error, make).about(directory))?;
+    let file =
+        crate::visit::DirectoryFile::from_bytes(&file).map_err(|error| Failure::usage(error, make).about(directory))?;
     let trusted = trust_offline(&card, file.directory(), file.note()).map_err(|error| {
-        Failure::refused(error, "The file is not this office's, or was changed. Nothing was sealed.")
+        Failure::refused(error, "The file is not this office's, or was changed. Nothing was sealed.").about(directory)
     })?;
     let entered = input::passphrase(descriptor)?;
     let keys = derive(&entered.passphrase, trusted.directory().roster().office())?;
@@ -125,7 +149,7 @@ fn seal_offline(
         )
     })?;
     let message = Testimony {
-        text: MessageText::new(draft.text.as_str()).map_err(|error| Failure::usage(error, ""))?,
+        text: MessageText::new(draft.text.as_str()).map_err(|error| Failure::usage(error, "Nothing was written."))?,
         day: trusted.day(),
         language: draft.language,
         manifests: List::default(),
@@ -141,8 +165,7 @@ fn seal_offline(
         burn_hash: None,
         envelope: Some(Box::new(*sealed.envelope.as_bytes())),
     };
-    write_atomic(out, &write_bundle([&record]))
-        .map_err(|error| Failure::failed(format!("{}: {error}", out.display()), ""))?;
+    write(out, &write_bundle([&record]))?;
     print::sealed(name, last_day, Some(entered.language), json);
     Ok(())
 }
@@ -153,7 +176,12 @@ fn letter(record: Record) -> Option<Sealed> {
     (record.kind == EnvelopeKind::Letter).then_some(Sealed { id: record.id, envelope })
 }
 
-fn draft(options: &TextOptions) -> Result<Draft, Failure> {
+fn write(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    let help = "Nothing was written. Choose another place for the file, or make room on the disk.";
+    write_atomic(path, content).map_err(|error| Failure::failed(error, help).about(path))
+}
+
+fn draft(options: &TextOptions, passphrase_fd: Option<u32>) -> Result<Draft, Failure> {
     let desk = DeskNumber::new(options.desk).map_err(|_| {
         Failure::usage("desks have numbers from 0 to 15", "`cssr-source look` lists the office's desks.")
     })?;
@@ -163,7 +191,7 @@ fn draft(options: &TextOptions) -> Result<Draft, Failure> {
         .map(TextLanguage::new)
         .transpose()
         .map_err(|_| Failure::usage("--language is no language tag", "Give a tag such as ar, kmr or en."))?;
-    let text = input::text(options.file.as_deref(), options.editor)?;
+    let text = input::text(options.file.as_deref(), options.editor, passphrase_fd)?;
     Ok(Draft { desk, text, language })
 }
 
@@ -178,23 +206,24 @@ fn visit(
     card: &Card,
     passphrase: &Passphrase,
     want: Want,
+    clock: ClockOptions,
     json: bool,
     rng: &mut Rng,
 ) -> Result<Report, Failure> {
-    let connect = options.connect.read(card).map_err(|error| Failure::usage(error, ""))?;
-    let clock = input::clock(options.date.as_deref())?;
-    let today = input::today()?;
+    let connect = options.connect.read(card).map_err(|error| Failure::usage(error, "Nothing was sent."))?;
+    let choice = input::clock(options.date.as_deref())?;
+    let today = clock.today()?;
     let want = Want { rounds: options.rounds, ..want };
     let progress = print::Progress::new(json);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::failed(error, ""))?;
+        .map_err(|error| Failure::failed(error, "Nothing was sent. Close other programs and try again."))?;
     let mut office = card.office_if_first();
     for _ in 0..2 {
         let keys = progress.while_deriving(|| derive(passphrase, office))?;
         let mut plan = Plan::new(card.clone(), office, keys, today, want.clone());
-        if let Some(choice) = clock {
+        if let Some(choice) = choice {
             plan = plan.with_clock(choice);
         }
         let tell = |event: Event| progress.tell(event);
