@@ -12,7 +12,9 @@ impl From<SeatError> for Failure {
         use SeatError as E;
         let help = seat_help(&error);
         match error {
-            E::OldRoster { .. } | E::NotConfirmed | E::NoDirectory | E::InUse => Self::refused(error, help),
+            E::Roster(_) | E::OldRoster { .. } | E::NotConfirmed | E::NoDirectory | E::InUse => {
+                Self::refused(error, help)
+            }
             E::Io(_) | E::Damaged(_) | E::KeyFile(_) | E::TooLarge => Self::failed(error, help),
             _ => Self::usage(error, help),
         }
@@ -27,7 +29,9 @@ impl From<CourierError> for Failure {
             E::Io(_) | E::Damaged | E::Mirror(_) | E::KeyFile(_) | E::Session(_) | E::Refused(_) => {
                 Self::failed(error, help)
             }
-            E::NoCourier | E::Exists | E::Malformed(_) | E::Request(_) | E::NotAdmitted => Self::usage(error, help),
+            E::NoCourier | E::Exists | E::Malformed(_) | E::Request(_) | E::NotListed | E::NotAdmitted => {
+                Self::usage(error, help)
+            }
             _ => Self::refused(error, help),
         }
     }
