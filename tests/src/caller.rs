@@ -81,6 +81,11 @@ impl Caller {
         }
     }
 
+    /// Publishes the office's newest roster alone.
+    pub async fn publish_newest_roster(&mut self, office: &Office) {
+        self.publish(Publication::Roster(Bytes::new(office.roster().bytes()).unwrap())).await;
+    }
+
     /// Publishes a note; only a courier may.
     pub async fn publish_note(&mut self, note: &Signed<Note>, directory: &Directory) {
         let (note, directory) = (Bytes::new(note.bytes()).unwrap(), Bytes::new(directory.bytes()).unwrap());

@@ -3,6 +3,7 @@
 use crate::caller::{Caller, Held};
 use crate::office::{Office, TODAY};
 use crate::people::Source;
+use cssr_proto::Day;
 use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::letter::Sealed;
@@ -37,17 +38,27 @@ impl Honest {
 
     /// Couriers 0 and 1 publish a note about the chain's beginning.
     pub async fn confirm(&self) {
-        let directory = self.office.directory(TODAY);
+        self.confirm_on(TODAY, 0).await;
+    }
+
+    /// The same on a day, with a serial number.
+    pub async fn confirm_on(&self, day: Day, serial: u64) {
+        let directory = self.office.directory(day);
         let genesis = Head::genesis(letter_genesis(&self.office.roster().relay.key));
-        let note = self.office.note(&directory, 0, genesis);
+        let note = self.office.note(&directory, serial, genesis);
         self.courier(0).await.publish_note(&note, &directory).await;
     }
 
     /// A relay that knows the office's statements and no note yet.
     pub async fn serve(office: Office, key: RelaySecretKey) -> Self {
+        Self::with_room_for(1_000_000, office, key).await
+    }
+
+    /// The same with room for so many letters.
+    pub async fn with_room_for(letters: u64, office: Office, key: RelaySecretKey) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let store = MemoryStore::new(&key.public(), Quotas { letters: 1_000_000, chunks: 10 });
+        let store = MemoryStore::new(&key.public(), Quotas { letters, chunks: 10 });
         let clock = Arc::new(ManualClock::new(TODAY));
         let (server, handle) = Relay::start(store, Config::new(office.card(port), key), clock).await.unwrap();
         tokio::spawn(server.serve(listener, std::future::pending()));

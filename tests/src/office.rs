@@ -57,9 +57,15 @@ impl Office {
     /// The office `seed` with this relay, as of [`TODAY`].
     #[must_use]
     pub fn new(seed: u8, relay: RelayPublicKey) -> Self {
+        Self::heard_from(&SEATS, seed, relay)
+    }
+
+    /// The same, but only these seats have published their keys.
+    #[must_use]
+    pub fn heard_from(seats: &[u8], seed: u8, relay: RelayPublicKey) -> Self {
         let mut office = Self::unpublished(seed, relay);
         office.issue();
-        SEATS.into_iter().for_each(|n| office.publish_keys(n));
+        seats.iter().for_each(|n| office.publish_keys(*n));
         office
     }
 
@@ -130,6 +136,23 @@ impl Office {
         let mut couriers = self.draft.couriers.clone().into_vec();
         couriers[usize::from(n)].key = key;
         self.draft.couriers = List::new(couriers).unwrap();
+        self.issue();
+    }
+
+    /// Issues a roster in which seat `n` is retired, or in which neither it nor its courier is listed.
+    pub fn dismiss(&mut self, n: u8, retired: bool) {
+        let mut desks = self.draft.desks.clone().into_vec();
+        let mut seats = desks[0].seats.clone().into_vec();
+        if retired {
+            seats[usize::from(n)].state = SeatState::Retired;
+        } else {
+            seats.retain(|listed| listed.number != seat(n));
+            let mut couriers = self.draft.couriers.clone().into_vec();
+            couriers.retain(|listed| listed.seat != seat(n));
+            self.draft.couriers = List::new(couriers).unwrap();
+        }
+        desks[0].seats = List::new(seats).unwrap();
+        self.draft.desks = List::new(desks).unwrap();
         self.issue();
     }
 

@@ -54,9 +54,21 @@ impl Programs {
     /// Begins a call of a program, which will run in a folder.
     #[must_use]
     pub fn call(&self, program: &str, folder: &Path) -> Call {
-        let mut command = Command::new(self.0.join(program));
-        command.current_dir(folder);
-        Call { program: program.to_owned(), command, line: program.to_owned(), stdin: Vec::new() }
+        Call::new(program, Command::new(self.0.join(program)), folder)
+    }
+
+    /// Begins a call of a script of a shell, which finds the programs by their names: for what only a shell can set up,
+    /// such as a passphrase on another descriptor than standard input.
+    #[must_use]
+    pub fn shell(&self, script: &str, folder: &Path) -> Call {
+        let mut command = Command::new("sh");
+        let mut path = self.0.clone().into_os_string();
+        if let Some(others) = std::env::var_os("PATH") {
+            path.push(":");
+            path.push(others);
+        }
+        command.args(["-c", script]).env("PATH", path);
+        Call::new(script, command, folder)
     }
 }
 
@@ -70,6 +82,11 @@ pub struct Call {
 }
 
 impl Call {
+    fn new(program: &str, mut command: Command, folder: &Path) -> Self {
+        command.current_dir(folder);
+        Self { program: program.to_owned(), command, line: program.to_owned(), stdin: Vec::new() }
+    }
+
     /// Adds arguments.
     #[must_use]
     pub fn args<I: IntoIterator<Item = A>, A: AsRef<OsStr>>(mut self, arguments: I) -> Self {
@@ -100,6 +117,21 @@ impl Call {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.command.env(name, value.into());
+        self
+    }
+
+    /// Lets no file that the program writes grow beyond so many blocks of 512 bytes: writing then fails in the middle, as
+    /// it does on a full disk.
+    #[must_use]
+    pub fn with_files_of_at_most(mut self, blocks: u32) -> Self {
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(self.command.get_program()).args(self.command.get_args());
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
+        self.command = command;
         self
     }
 

@@ -2,7 +2,9 @@
 
 use crate::{Call, Courier, Failure, Programs, RunningRelay, Seat, Source};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// The passphrase of every staff program of an installation. It protects nothing: these keys are for trying things out.
 pub const STAFF_PASSPHRASE: &str = "a passphrase for trying things out";
@@ -50,6 +52,17 @@ impl Installation {
         installation.publish()?;
         installation.confirm_keys()?;
         Ok((installation, relay))
+    }
+
+    /// A copy of everything but the relay, which goes on serving both: what is done to the copy's folders does not touch
+    /// this one.
+    ///
+    /// # Errors
+    /// [`Failure::Environment`].
+    pub fn copy_to(&self, folder: impl Into<PathBuf>) -> Result<Self, Failure> {
+        let folder = folder.into();
+        copy(&self.folder, &folder, &|name| name != "relay").map_err(Failure::environment("copying"))?;
+        Ok(Self { programs: self.programs.clone(), folder, seats: self.seats, couriers: self.couriers.clone() })
     }
 
     /// The folder of the installation, in which all calls run.
@@ -307,4 +320,19 @@ impl Installation {
         // The keys are compared by whoever reads them out; here there is nobody between the two machines.
         self.office(["admit", "office", request, "--compared"]).json()
     }
+}
+
+fn copy(from: &Path, to: &Path, wanted: &dyn Fn(&OsStr) -> bool) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (name, target) = (entry.file_name(), to.join(entry.file_name()));
+        if !wanted(&name) {
+        } else if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target, &|_| true)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }

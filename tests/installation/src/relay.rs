@@ -1,7 +1,7 @@
 //! A relay that runs.
 
 use crate::call::wait;
-use crate::{Failure, Programs};
+use crate::{Call, Failure, Programs};
 use serde_json::Value;
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader};
@@ -26,6 +26,18 @@ impl RunningRelay {
     /// # Errors
     /// [`Failure::Unexpected`] with its log, if it does not come up.
     pub fn start(programs: &Programs, folder: &Path) -> Result<Self, Failure> {
+        Self::start_as(programs, folder, |call| call)
+    }
+
+    /// The same with its files limited as [`Call::with_files_of_at_most`] does.
+    ///
+    /// # Errors
+    /// As [`RunningRelay::start`].
+    pub fn start_with_files_of_at_most(blocks: u32, programs: &Programs, folder: &Path) -> Result<Self, Failure> {
+        Self::start_as(programs, folder, |call| call.with_files_of_at_most(blocks))
+    }
+
+    fn start_as(programs: &Programs, folder: &Path, prepare: impl FnOnce(Call) -> Call) -> Result<Self, Failure> {
         let log_file = folder.join("log");
         let log = OpenOptions::new()
             .create(true)
@@ -34,7 +46,7 @@ impl RunningRelay {
             .map_err(Failure::environment(log_file.display().to_string()))?;
         let config = folder.join("relay.toml");
         let call = programs.call("cssr-relay", folder).args(["serve", "--json", "--config"]).args([&config]);
-        let mut child = call.log_to(log).start()?;
+        let mut child = prepare(call).log_to(log).start()?;
         let mut line = String::new();
         if let Some(stdout) = child.stdout.take() {
             // At the end of the stream the line stays empty: the relay has ended.
