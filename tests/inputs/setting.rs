@@ -125,5 +125,6 @@ fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
 
 /// The programs, built by `cargo build --workspace --bins`.
 pub fn programs() -> Programs {
-    Programs::beside_this_test().unwrap()
+    static PROGRAMS: OnceLock<Programs> = OnceLock::new();
+    PROGRAMS.get_or_init(|| Programs::beside_this_test().unwrap_or_else(|failure| panic!("{failure}"))).clone()
 }

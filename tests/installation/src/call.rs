@@ -15,6 +15,9 @@ const LONGEST_CALL: Duration = Duration::from_secs(180);
 /// How often to see whether a program has ended.
 const POLL: Duration = Duration::from_millis(5);
 
+/// The programs.
+const NAMES: [&str; 4] = ["cssr-relay", "cssr-office", "cssr-desk", "cssr-source"];
+
 /// The folder that holds the programs.
 #[derive(Clone, Debug)]
 pub struct Programs(PathBuf);
@@ -26,7 +29,7 @@ impl Programs {
     /// [`Failure::NotBuilt`] if one of the four is not there.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Result<Self, Failure> {
         let folder = folder.into();
-        for name in ["cssr-relay", "cssr-office", "cssr-desk", "cssr-source"] {
+        for name in NAMES {
             let program = folder.join(name);
             if !program.is_file() {
                 return Err(Failure::NotBuilt(program));
@@ -38,11 +41,14 @@ impl Programs {
     /// The programs that were built together with the running test: those in the folder above it.
     ///
     /// # Errors
-    /// [`Failure::NotBuilt`] as above.
+    /// [`Failure::NotBuilt`] as above, and [`Failure::Outdated`] if a source has changed since: building a test does not
+    /// build the programs of other crates.
     pub fn beside_this_test() -> Result<Self, Failure> {
         let test = std::env::current_exe().map_err(Failure::environment("the path of this test"))?;
         let folder = test.parent().and_then(Path::parent).unwrap_or(Path::new("."));
-        Self::in_folder(folder)
+        let programs = Self::in_folder(folder)?;
+        NAMES.iter().try_for_each(|name| check_up_to_date(&folder.join(name)))?;
+        Ok(programs)
     }
 
     /// Where the programs are.
@@ -219,6 +225,20 @@ impl Outcome {
         serde_json::from_str(&self.stdout)
             .map_err(|error| Failure::Unexpected(format!("`{}` printed no JSON ({error})", self.command)))
     }
+}
+
+/// Cargo writes beside each program which files it was made from: `PROGRAM: FILE FILE ...`, spaces in names escaped.
+fn check_up_to_date(program: &Path) -> Result<(), Failure> {
+    let changed = |path: &Path| path.metadata().and_then(|metadata| metadata.modified());
+    let built = changed(program).map_err(Failure::environment(program.display().to_string()))?;
+    let list = program.with_extension("d");
+    let list = std::fs::read_to_string(&list).map_err(Failure::environment(list.display().to_string()))?;
+    let sources = list.split_once(": ").map_or("", |(_, sources)| sources).replace("\\ ", "\0");
+    let unchanged = sources.split_whitespace().all(|source| {
+        // One that is gone has changed, too.
+        changed(Path::new(&source.replace('\0', " "))).is_ok_and(|source| source <= built)
+    });
+    if unchanged { Ok(()) } else { Err(Failure::Outdated(program.to_owned())) }
 }
 
 fn reader(stream: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {

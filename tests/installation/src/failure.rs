@@ -10,6 +10,9 @@ pub enum Failure {
     /// A program is not where it was looked for: nothing has been built, or something else.
     #[error("{} is not there: `cargo build` first", .0.display())]
     NotBuilt(PathBuf),
+    /// A program was built before the last change of its sources.
+    #[error("{} is older than its sources: `cargo build --workspace --bins` first", .0.display())]
+    Outdated(PathBuf),
     /// A program could not be started, or a file not be read or written.
     #[error("{what}: {error}")]
     Environment {
