@@ -5,6 +5,7 @@ pub mod connect;
 pub mod desk;
 pub mod office;
 pub mod outcome;
+mod say;
 pub mod secret;
 pub mod source;
 pub mod text;

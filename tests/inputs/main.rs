@@ -17,6 +17,7 @@ mod disk;
 mod folders;
 mod living;
 mod mirrors;
+mod output;
 mod passphrase;
 mod relay;
 mod rosters;

@@ -7,6 +7,7 @@
 //! | 2 | wrong usage or bad input |
 //! | 3 | refused for safety: nothing was sent; a person must decide |
 
+use super::say::{complain, say};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -72,7 +73,6 @@ impl Failure {
 }
 
 /// Prints a failure, if there is one, and gives the exit code.
-#[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where programs speak")]
 pub fn finish(result: Result<(), Failure>, json: bool) -> ExitCode {
     let Err(failure) = result else { return ExitCode::SUCCESS };
     if json && failure.reported {
@@ -81,11 +81,11 @@ pub fn finish(result: Result<(), Failure>, json: bool) -> ExitCode {
         let object = serde_json::json!({
             "ok": false, "error": failure.what, "help": failure.help, "code": failure.code(),
         });
-        println!("{object}");
+        say!("{object}");
     } else {
-        eprintln!("error: {}", failure.what);
+        complain(format_args!("error: {}", failure.what));
         if !failure.help.is_empty() {
-            eprintln!("help: {}", failure.help);
+            complain(format_args!("help: {}", failure.help));
         }
     }
     ExitCode::from(failure.code())

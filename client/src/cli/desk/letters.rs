@@ -3,6 +3,7 @@
 
 use super::Common;
 use crate::cli::outcome::Failure;
+use crate::cli::say::say;
 use crate::display::{one_line, printable};
 use crate::seat::{From, LetterState, LetterSummary, Seat, SentSummary};
 use cssr_proto::message::{LetterName, Manifest, Message};
@@ -11,18 +12,17 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// All letters, or the new ones.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn list(seat: &Seat, only_new: bool, common: &Common) -> Result<(), Failure> {
     let letters = seat.letters().into_iter().filter(|letter| !only_new || letter.state == LetterState::New);
     if common.json {
         let letters: Vec<Value> = letters.map(|letter| summary(&letter, common.language)).collect();
-        println!("{}", json!({ "ok": true, "letters": letters }));
+        say!("{}", json!({ "ok": true, "letters": letters }));
         return Ok(());
     }
     let mut any = false;
     for letter in letters {
         any = true;
-        println!(
+        say!(
             "{:>5}  {}  {:<11}  {:<13}  {}",
             letter.number,
             letter.received,
@@ -32,13 +32,12 @@ pub(super) fn list(seat: &Seat, only_new: bool, common: &Common) -> Result<(), F
         );
     }
     if !any {
-        println!("No letters.");
+        say!("No letters.");
     }
     Ok(())
 }
 
 /// One letter, and what was written in its thread.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn show(seat: &Seat, number: u32, common: &Common) -> Result<(), Failure> {
     let (letter, message) = seat.letter(number)?;
     let written: Vec<SentSummary> =
@@ -51,77 +50,75 @@ pub(super) fn show(seat: &Seat, number: u32, common: &Common) -> Result<(), Fail
             let written: Vec<Value> = written.iter().map(|sent| sent_json(sent, common.language)).collect();
             fields.insert("written".to_owned(), json!(written));
         }
-        println!("{object}");
+        say!("{object}");
         return Ok(());
     }
-    println!("Letter {} ({}), {}", letter.number, letter.name.in_language(common.language), from(&letter));
-    println!("Received: {}", letter.received);
-    println!("Thread:   {}", letter.thread.as_ref().map_or("unknown", |thread| thread.as_str()));
-    println!("State:    {}", state(&letter.state));
-    println!("Readers:  {}", seats(&letter.readers));
+    say!("Letter {} ({}), {}", letter.number, letter.name.in_language(common.language), from(&letter));
+    say!("Received: {}", letter.received);
+    say!("Thread:   {}", letter.thread.as_ref().map_or("unknown", |thread| thread.as_str()));
+    say!("State:    {}", state(&letter.state));
+    say!("Readers:  {}", seats(&letter.readers));
     if let Some(doubt) = letter.echo {
-        println!("Warning:  the sender used a strange directory ({}); see `cssr-desk status`", echo(doubt));
+        say!("Warning:  the sender used a strange directory ({}); see `cssr-desk status`", echo(doubt));
     }
     match (letter.state, &message) {
-        (LetterState::Quarantined(reason), _) => println!("\nNot shown: {reason}."),
+        (LetterState::Quarantined(reason), _) => say!("\nNot shown: {reason}."),
         (_, Some(message)) => print_message(message, common.language),
-        (_, None) => println!("\nIts message cannot be read."),
+        (_, None) => say!("\nIts message cannot be read."),
     }
     for sent in written {
-        println!();
-        println!("-- written here, number {}, {}, {}", sent.number, sent.day, posted(&sent));
+        say!();
+        say!("-- written here, number {}, {}, {}", sent.number, sent.day, posted(&sent));
         if let Some(text) = &sent.text {
-            println!("{}", printable(text));
+            say!("{}", printable(text));
         }
     }
     Ok(())
 }
 
 /// Replies and receipts that were just written.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn print_written(sent: &[SentSummary], outbox: &Path, common: &Common) {
     if common.json {
         let sent: Vec<Value> = sent.iter().map(|sent| sent_json(sent, common.language)).collect();
-        println!("{}", json!({ "ok": true, "written": sent, "outbox": outbox }));
+        say!("{}", json!({ "ok": true, "written": sent, "outbox": outbox }));
         return;
     }
     for sent in sent {
         let kind = if sent.text.is_some() { "Reply" } else { "Receipt" };
-        println!("{kind} number {} to {}, sealed.", sent.number, sent.thread);
+        say!("{kind} number {} to {}, sealed.", sent.number, sent.thread);
     }
     if sent.is_empty() {
-        println!("Nothing to acknowledge.");
+        say!("Nothing to acknowledge.");
     } else {
-        println!("Waiting in {}. Post it with `cssr-desk post`, here or on a connected machine.", outbox.display());
+        say!("Waiting in {}. Post it with `cssr-desk post`, here or on a connected machine.", outbox.display());
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the program's output")]
 fn print_message(message: &Message, language: Language) {
     match message {
         Message::Testimony(testimony) => {
-            println!("Written:  {}", testimony.day);
+            say!("Written:  {}", testimony.day);
             if let Some(tag) = &testimony.language {
-                println!("Language: {}", printable(tag.as_str()));
+                say!("Language: {}", printable(tag.as_str()));
             }
             for file in testimony.manifests.iter() {
-                println!("File:     {} ({} bytes)", one_line(file.name.as_str(), 80), file.size.get());
+                say!("File:     {} ({} bytes)", one_line(file.name.as_str(), 80), file.size.get());
             }
             if testimony.form.is_some() {
-                println!("A filled-in form is attached.");
+                say!("A filled-in form is attached.");
             }
-            println!("\n{}", printable(testimony.text.as_str()));
+            say!("\n{}", printable(testimony.text.as_str()));
         }
         Message::Reply(reply) => {
-            println!("Written:  {}, number {}", reply.day, reply.number.get());
-            println!("Answers:  {}", names(&reply.receipts, language).join(", "));
-            println!("\n{}", printable(reply.text.as_str()));
+            say!("Written:  {}, number {}", reply.day, reply.number.get());
+            say!("Answers:  {}", names(&reply.receipts, language).join(", "));
+            say!("\n{}", printable(reply.text.as_str()));
         }
         Message::Receipt(receipt) => {
-            println!("Written:  {}, number {}", receipt.day, receipt.number.get());
-            println!("Opened:   {}", names(&receipt.receipts, language).join(", "));
+            say!("Written:  {}, number {}", receipt.day, receipt.number.get());
+            say!("Opened:   {}", names(&receipt.receipts, language).join(", "));
         }
-        Message::TeamEvent(event) => println!("Written:  {} (for the staff programs)", event.day),
+        Message::TeamEvent(event) => say!("Written:  {} (for the staff programs)", event.day),
         Message::Cover => {}
     }
 }

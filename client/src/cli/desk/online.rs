@@ -4,6 +4,7 @@ use super::run::Rng;
 use super::{Common, print};
 use crate::cli::connect::{Connect, ConnectOptions};
 use crate::cli::outcome::Failure;
+use crate::cli::say::complain;
 use crate::courier::{Connection, Courier, CourierError, MirrorOptions, MirrorProgress, MirrorReport, WalkError};
 use crate::files::read_limited;
 use crate::mirror::Mirror;
@@ -292,10 +293,9 @@ const fn is_passing(error: &CourierError) -> bool {
     )
 }
 
-#[expect(clippy::print_stderr, reason = "a watch goes on and says why it pauses")]
 fn print_passing(error: &CourierError, common: &Common) {
     if !common.json {
-        eprintln!("warning: {error}");
+        complain(format_args!("warning: {error}"));
     }
 }
 

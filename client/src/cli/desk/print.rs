@@ -1,6 +1,7 @@
 //! What a person or a script sees of everything but letters.
 
 use super::Common;
+use crate::cli::say::say;
 use crate::courier::{MirrorReport, NoteOutcome};
 use crate::display::printable;
 use crate::office::key_to_compare;
@@ -17,20 +18,18 @@ pub(super) fn bytes_bar() -> ProgressBar {
 }
 
 /// A seat or courier that asks to be admitted.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn requested(request: &Path, key: &[u8; 32], common: &Common) {
     let key = key_to_compare(key);
     if common.json {
-        println!("{}", json!({ "ok": true, "request": request, "key": key }));
+        say!("{}", json!({ "ok": true, "request": request, "key": key }));
         return;
     }
-    println!("Carry {} to the holder of the office's root within 30 days.", request.display());
-    println!("They will read this key to you over another path; it must be the same:");
-    println!("{key}");
+    say!("Carry {} to the holder of the office's root within 30 days.", request.display());
+    say!("They will read this key to you over another path; it must be the same:");
+    say!("{key}");
 }
 
 /// What a roster says about a seat or courier.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn admitted(what: &str, number: Value, office: &str, terms: (Day, u64, Day), common: &Common) {
     let (through, roster, expires) = terms;
     if common.json {
@@ -42,33 +41,31 @@ pub(super) fn admitted(what: &str, number: Value, office: &str, terms: (Day, u64
             fields.insert("roster".to_owned(), json!(roster));
             fields.insert("expires".to_owned(), json!(expires.to_string()));
         }
-        println!("{object}");
+        say!("{object}");
         return;
     }
-    println!("This is {what} of {}, through {through}.", printable(office));
-    println!("Roster {roster}, valid through {expires}.");
+    say!("This is {what} of {}, through {through}.", printable(office));
+    say!("Roster {roster}, valid through {expires}.");
 }
 
 /// Signed keys in the outbox.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn signed(signed: &[SignedKey], outbox: &Path, common: &Common) {
     let last = signed.iter().filter_map(SignedKey::epoch).max().map(Epoch::last_day);
     if common.json {
         let last = last.map(|day| day.to_string());
-        println!("{}", json!({ "ok": true, "statements": signed.len(), "through": last, "outbox": outbox }));
+        say!("{}", json!({ "ok": true, "statements": signed.len(), "through": last, "outbox": outbox }));
         return;
     }
-    println!("{} statements in {}.", signed.len(), outbox.display());
+    say!("{} statements in {}.", signed.len(), outbox.display());
     if let Some(last) = last {
-        println!("Letters can be sealed to this seat through {last} once they are published: `cssr-desk publish`.");
+        say!("Letters can be sealed to this seat through {last} once they are published: `cssr-desk publish`.");
     }
 }
 
 /// What an import did.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn imported(report: &ImportReport, common: &Common) {
     if common.json {
-        println!(
+        say!(
             "{}",
             json!({
                 "ok": report.refused.is_empty(), "opened": report.opened, "quarantined": report.quarantined, "covers": report.covers,
@@ -80,40 +77,42 @@ pub(super) fn imported(report: &ImportReport, common: &Common) {
         );
         return;
     }
-    println!(
+    say!(
         "{} letters opened, {} quarantined, {} known before; {} empty; {} for others or unreadable.",
-        report.opened, report.quarantined, report.known, report.covers, report.not_opened
+        report.opened,
+        report.quarantined,
+        report.known,
+        report.covers,
+        report.not_opened
     );
     if report.own > 0 {
-        println!("{} replies or receipts of this seat are at the relay.", report.own);
+        say!("{} replies or receipts of this seat are at the relay.", report.own);
     }
     for damage in &report.refused {
-        println!("Refused: {}", printable(&damage.to_string()));
+        say!("Refused: {}", printable(&damage.to_string()));
     }
     erased_lines(&report.erased);
     print_alarms(&report.alarms);
 }
 
 /// Prekeys that are gone.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn erased(erased: &[Epoch], common: &Common) {
     if common.json {
         let weeks: Vec<String> = erased.iter().map(|epoch| epoch.first_day().to_string()).collect();
-        println!("{}", json!({ "ok": true, "erased": weeks }));
+        say!("{}", json!({ "ok": true, "erased": weeks }));
         return;
     }
     if erased.is_empty() {
-        println!("Nothing to erase.");
+        say!("Nothing to erase.");
     }
     erased_lines(erased);
 }
 
 /// How a seat stands.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn status(status: &Status, common: &Common) {
     let last_week = status.prekeys.last().map(|epoch| epoch.last_day());
     if common.json {
-        println!(
+        say!(
             "{}",
             json!({
                 "ok": true, "desk": status.desk.get(), "seat": status.seat.map(|seat| seat.get()),
@@ -130,34 +129,37 @@ pub(super) fn status(status: &Status, common: &Common) {
         return;
     }
     match status.seat {
-        Some(seat) => println!("Seat {} of desk {}.", seat.get(), status.desk.get()),
-        None => println!("Not admitted yet: carry seat.request to the office, then accept its roster."),
+        Some(seat) => say!("Seat {} of desk {}.", seat.get(), status.desk.get()),
+        None => say!("Not admitted yet: carry seat.request to the office, then accept its roster."),
     }
     if let Some((number, expires)) = status.roster {
-        println!("Roster {number}, valid through {expires}.");
+        say!("Roster {number}, valid through {expires}.");
     }
     match status.note {
-        Some(day) => println!("The couriers' last note is of {day}."),
-        None => println!("No note was imported yet."),
+        Some(day) => say!("The couriers' last note is of {day}."),
+        None => say!("No note was imported yet."),
     }
     if let Some(day) = status.imported_through {
-        println!("Imported through {day}.");
+        say!("Imported through {day}.");
     }
     if let Some(day) = last_week {
-        println!("{} prekeys, the last one for the week until {day}.", status.prekeys.len());
+        say!("{} prekeys, the last one for the week until {day}.", status.prekeys.len());
     }
-    println!(
+    say!(
         "{} new, {} receipted, {} answered, {} quarantined; {} waiting to be seen at the relay.",
-        status.new, status.receipted, status.answered, status.quarantined, status.waiting
+        status.new,
+        status.receipted,
+        status.answered,
+        status.quarantined,
+        status.waiting
     );
     if status.damaged > 0 {
-        println!("{} files cannot be read.", status.damaged);
+        say!("{} files cannot be read.", status.damaged);
     }
     print_alarms(&status.alarms);
 }
 
 /// What a mirror did.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn mirrored(report: &MirrorReport, common: &Common) {
     let (note, what) = match report.note {
         NoteOutcome::Unchanged => ("unchanged", "The day's note says it all already."),
@@ -167,7 +169,7 @@ pub(super) fn mirrored(report: &MirrorReport, common: &Common) {
         NoteOutcome::Valid { cosigned: false } => ("valid", "A new note is valid."),
     };
     if common.json {
-        println!(
+        say!(
             "{}",
             json!({
                 "ok": true, "letters": report.new.letters, "chunks": report.new.chunks,
@@ -179,43 +181,42 @@ pub(super) fn mirrored(report: &MirrorReport, common: &Common) {
         );
         return;
     }
-    println!("{} letters and {} chunks, through batch {}.", report.new.letters, report.new.chunks, report.last_batch);
-    println!("{what}");
+    say!("{} letters and {} chunks, through batch {}.", report.new.letters, report.new.chunks, report.last_batch);
+    say!("{what}");
     if report.refused_statements + report.refused_notes > 0 {
-        println!(
+        say!(
             "Refused: {} statements and {} notes that the relay showed.",
-            report.refused_statements, report.refused_notes
+            report.refused_statements,
+            report.refused_notes
         );
     }
     if report.contradictions > 0 {
-        println!(
+        say!(
             "Warning: {} notes that colleagues have proposed are about another list of letters than this one. Either the relay",
             report.contradictions
         );
-        println!("shows its couriers different lists, or a courier is not honest. Tell the office.");
+        say!("shows its couriers different lists, or a courier is not honest. Tell the office.");
     }
     for (desk, seat) in &report.mute {
-        println!("Seat {seat} of desk {desk} has published no current key: nobody can write to it.");
+        say!("Seat {seat} of desk {desk} has published no current key: nobody can write to it.");
     }
 }
 
 /// Statements that were published.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn published(count: usize, common: &Common) {
     if common.json {
-        println!("{}", json!({ "ok": true, "published": count }));
+        say!("{}", json!({ "ok": true, "published": count }));
     } else {
-        println!("{count} statements are at the relay. They count once the couriers have confirmed them.");
+        say!("{count} statements are at the relay. They count once the couriers have confirmed them.");
     }
 }
 
 /// Envelopes that were posted.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn posted(count: usize, left: usize, common: &Common) {
     if common.json {
-        println!("{}", json!({ "ok": left == 0, "posted": count, "left": left }));
+        say!("{}", json!({ "ok": left == 0, "posted": count, "left": left }));
     } else {
-        println!("{count} posted, {left} left.");
+        say!("{count} posted, {left} left.");
     }
 }
 
@@ -223,18 +224,16 @@ fn alarms(alarms: &[Alarm]) -> Vec<Value> {
     alarms.iter().map(|alarm| json!({ "alarm": alarm.to_string(), "advice": alarm.advice() })).collect()
 }
 
-#[expect(clippy::print_stdout, reason = "the program's output")]
 fn print_alarms(alarms: &[Alarm]) {
     for alarm in alarms {
-        println!();
-        println!("ALARM: {alarm}.");
-        println!("       {}", alarm.advice());
+        say!();
+        say!("ALARM: {alarm}.");
+        say!("       {}", alarm.advice());
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the program's output")]
 fn erased_lines(erased: &[Epoch]) {
     for epoch in erased {
-        println!("Erased the prekey of the week from {} to {}.", epoch.first_day(), epoch.last_day());
+        say!("Erased the prekey of the week from {} to {}.", epoch.first_day(), epoch.last_day());
     }
 }

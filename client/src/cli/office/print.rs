@@ -1,7 +1,7 @@
 //! What the holder of the root sees. Names come from other people's machines: they go through `display`.
-#![expect(clippy::print_stdout, reason = "the program's output")]
 
 use crate::cli::outcome::Failure;
+use crate::cli::say::say;
 use crate::display::one_line;
 use crate::office::{Draft, Event, Office, Request, Succession, Warning, card_for_terminal, key_to_compare};
 use cssr_proto::{Courier, Day, Hash, Label, Roster, Seat, SeatState};
@@ -19,23 +19,21 @@ pub(super) fn initialised(office: &Office, json: bool) -> Result<(), Failure> {
                 "successor_key_file": office.successor_key_file(),
             }),
         );
-        println!("{object}");
+        say!("{object}");
         return Ok(());
     }
     card(office, false)?;
-    println!();
-    println!("The office is made; its relay has this key, which `cssr-relay` shows too:");
-    println!("  {}", key_to_compare(office.relay().key.as_bytes()));
-    println!();
-    println!("Do this now:");
-    println!("  1. Move {} to another place,", office.successor_key_file().display());
-    println!(
-        "     such as a safe in another building. It takes over if the root is lost, and whoever loses both, or both"
-    );
-    println!("     passphrases, can never again change anything.");
-    println!("  2. Copy {} to a second place, too.", office.root_key_file().display());
-    println!("  3. Add a desk: cssr-office desk DIR --number 0 --name NAME");
-    println!("     Then admit seats and couriers; with the first seat comes the first roster.");
+    say!();
+    say!("The office is made; its relay has this key, which `cssr-relay` shows too:");
+    say!("  {}", key_to_compare(office.relay().key.as_bytes()));
+    say!();
+    say!("Do this now:");
+    say!("  1. Move {} to another place,", office.successor_key_file().display());
+    say!("     such as a safe in another building. It takes over if the root is lost, and whoever loses both, or both");
+    say!("     passphrases, can never again change anything.");
+    say!("  2. Copy {} to a second place, too.", office.root_key_file().display());
+    say!("  3. Add a desk: cssr-office desk DIR --number 0 --name NAME");
+    say!("     Then admit seats and couriers; with the first seat comes the first roster.");
     Ok(())
 }
 
@@ -47,10 +45,10 @@ pub(super) fn requests(office: &Office, requests: &[Request]) {
             Some(seat) => format!("wants to be a courier of seat {}", seat.get()),
         };
         let (label, number, day) = (quoted(request.label()), request.desk().get(), request.day());
-        println!("{label} {what} of desk {number}{desk}. Made on {day}, with the key");
-        println!("  {}", request.key_to_compare());
+        say!("{label} {what} of desk {number}{desk}. Made on {day}, with the key");
+        say!("  {}", request.key_to_compare());
     }
-    println!("Compare every group of each key: a request says nothing about who made it.");
+    say!("Compare every group of each key: a request says nothing about who made it.");
 }
 
 pub(super) fn draft(draft: &Draft) {
@@ -58,9 +56,9 @@ pub(super) fn draft(draft: &Draft) {
         return;
     }
     let number = draft.number().map_or_else(|_| String::new(), |number| number.get().to_string());
-    println!("Roster {number}, issued today, {}, valid through {}:", draft.today(), draft.expires());
+    say!("Roster {number}, issued today, {}, valid through {}:", draft.today(), draft.expires());
     for event in draft.events() {
-        println!("  - {event}");
+        say!("  - {event}");
     }
     print_warnings(draft.warnings());
 }
@@ -71,13 +69,13 @@ pub(super) fn issued(office: &Office, events: &[Event], warnings: &[Warning], js
         let mut object = json!({ "ok": true, "issued": true });
         extend(&mut object, office_json(office, warnings));
         extend(&mut object, changes_json(events));
-        println!("{object}");
+        say!("{object}");
         return;
     }
-    println!("Signed. Carry this file to an online machine and publish it there:");
-    println!("  {}", file.display());
-    println!("  cssr-desk publish --card '{}' {}", office.card(), file.file_name().unwrap_or_default().display());
-    println!("Seats and couriers take the same file with `cssr-desk accept`.");
+    say!("Signed. Carry this file to an online machine and publish it there:");
+    say!("  {}", file.display());
+    say!("  cssr-desk publish --card '{}' {}", office.card(), file.file_name().unwrap_or_default().display());
+    say!("Seats and couriers take the same file with `cssr-desk accept`.");
 }
 
 pub(super) fn kept(office: &Office, events: &[Event], json: bool) {
@@ -85,18 +83,18 @@ pub(super) fn kept(office: &Office, events: &[Event], json: bool) {
         let mut object = json!({ "ok": true, "issued": false });
         extend(&mut object, office_json(office, &[]));
         extend(&mut object, changes_json(events));
-        println!("{object}");
+        say!("{object}");
         return;
     }
     for event in events {
-        println!("  - {event}");
+        say!("  - {event}");
     }
-    println!("Kept. There is no roster before there are seats: admit them next.");
+    say!("Kept. There is no roster before there are seats: admit them next.");
 }
 
 pub(super) fn before_succession(file: &Path) {
-    println!("{} becomes the root, and a new successor is made.", file.display());
-    println!("The key file of the root until now is destroyed. Printed cards stay good.");
+    say!("{} becomes the root, and a new successor is made.", file.display());
+    say!("The key file of the root until now is destroyed. Printed cards stay good.");
 }
 
 pub(super) fn succeeded(office: &Office, made: &Succession, used: &Path, today: Day, json: bool) {
@@ -111,49 +109,47 @@ pub(super) fn succeeded(office: &Office, made: &Succession, used: &Path, today: 
         });
         extend(&mut object, office_json(office, &warnings));
         extend(&mut object, card_json(office));
-        println!("{object}");
+        say!("{object}");
         return;
     }
-    println!("A new root signs from now on, beginning with this roster. It differs in nothing else.");
+    say!("A new root signs from now on, beginning with this roster. It differs in nothing else.");
     print_warnings(&warnings);
     issued(office, &[], &[], false);
-    println!();
-    println!("Do this now:");
-    println!("  1. Move {} to another place, as you did with the last one.", made.successor.display());
-    println!("  2. {} holds the root's key as well, like", used.display());
-    println!("     {}: keep it as its copy, or destroy it.", made.root.display());
-    println!(
-        "  3. If the root was stolen and not only lost: distribute new cards. Its thief can deceive whoever holds an"
-    );
-    println!("     earlier card and has not yet seen this roster.");
+    say!();
+    say!("Do this now:");
+    say!("  1. Move {} to another place, as you did with the last one.", made.successor.display());
+    say!("  2. {} holds the root's key as well, like", used.display());
+    say!("     {}: keep it as its copy, or destroy it.", made.root.display());
+    say!("  3. If the root was stolen and not only lost: distribute new cards. Its thief can deceive whoever holds an");
+    say!("     earlier card and has not yet seen this roster.");
     if let Some(path) = &made.undestroyed {
-        println!("  4. {} could not be destroyed: destroy it yourself.", path.display());
+        say!("  4. {} could not be destroyed: destroy it yourself.", path.display());
     }
-    println!("The card is now:");
-    println!("  {}", office.card());
+    say!("The card is now:");
+    say!("  {}", office.card());
 }
 
 pub(super) fn restored(office: &Office, today: Day, json: bool) {
     self::office(office, today, json);
     if !json {
-        println!();
-        println!(
+        say!();
+        say!(
             "If this is not the newest roster that was published, begin again with that one: a second roster of the same"
         );
-        println!("number is refused by everyone. To sign, put the root's key file at");
-        println!("  {}", office.root_key_file().display());
-        println!("or let the successor take over: cssr-office succeed DIR --successor FILE");
+        say!("number is refused by everyone. To sign, put the root's key file at");
+        say!("  {}", office.root_key_file().display());
+        say!("or let the successor take over: cssr-office succeed DIR --successor FILE");
     }
 }
 
 pub(super) fn card(office: &Office, json: bool) -> Result<(), Failure> {
     if json {
-        println!("{}", card_json(office));
+        say!("{}", card_json(office));
         return Ok(());
     }
-    println!("{}", card_for_terminal(&office.card())?);
-    println!();
-    println!("{}", office.card());
+    say!("{}", card_for_terminal(&office.card())?);
+    say!();
+    say!("{}", office.card());
     Ok(())
 }
 
@@ -162,18 +158,18 @@ pub(super) fn office(office: &Office, today: Day, json: bool) {
     if json {
         let mut object = card_json(office);
         extend(&mut object, office_json(office, &warnings));
-        println!("{object}");
+        say!("{object}");
         return;
     }
-    println!("{}", one_line(office.name().as_str(), 128));
-    println!("office   {}", office.id());
-    println!("card     {}", office.card());
-    println!("relay    {}", key_to_compare(office.relay().key.as_bytes()));
+    say!("{}", one_line(office.name().as_str(), 128));
+    say!("office   {}", office.id());
+    say!("card     {}", office.card());
+    say!("relay    {}", key_to_compare(office.relay().key.as_bytes()));
     for address in office.relay().addresses.iter() {
-        println!("         {address}");
+        say!("         {address}");
     }
     let policy = office.policy();
-    println!(
+    say!(
         "policy   letters {} days, chunks {} days, groups of {}, notes {} days, {} rounds",
         policy.letter_days(),
         policy.chunk_days(),
@@ -182,22 +178,22 @@ pub(super) fn office(office: &Office, today: Day, json: bool) {
         policy.rounds.get()
     );
     match office.roster() {
-        None => println!("roster   none yet: there are no seats"),
+        None => say!("roster   none yet: there are no seats"),
         Some(roster) => {
-            println!("roster   {}, issued {}, valid through {}", roster.number.get(), roster.issued, roster.expires);
-            println!("root     {}", roster.lineage.roots().len());
+            say!("roster   {}, issued {}, valid through {}", roster.number.get(), roster.issued, roster.expires);
+            say!("root     {}", roster.lineage.roots().len());
             print_hash("page", roster.page);
             print_hash("forms", roster.forms);
         }
     }
     for desk in office.desks() {
-        println!("desk {}   {}", desk.number.get(), one_line(desk.name.as_str(), 64));
+        say!("desk {}   {}", desk.number.get(), one_line(desk.name.as_str(), 64));
         for seat in desk.seats.iter() {
-            println!("  seat {}   {}", seat.number.get(), seat_line(seat));
+            say!("  seat {}   {}", seat.number.get(), seat_line(seat));
         }
     }
     for courier in office.roster().into_iter().flat_map(|roster| roster.couriers.iter()) {
-        println!("courier {}   {}", courier.number.get(), courier_line(courier));
+        say!("courier {}   {}", courier.number.get(), courier_line(courier));
     }
     print_warnings(&warnings);
 }
@@ -222,13 +218,13 @@ const fn state(state: SeatState) -> &'static str {
 
 fn print_hash(what: &str, hash: Option<Hash>) {
     if let Some(hash) = hash {
-        println!("{what:<8} {hash}");
+        say!("{what:<8} {hash}");
     }
 }
 
 fn print_warnings(warnings: &[Warning]) {
     for warning in warnings {
-        println!("warning: {warning}");
+        say!("warning: {warning}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a person sees. Letters are hostile until proven otherwise: everything from outside goes through `display`.
 
+use crate::cli::say::say;
 use crate::display::printable;
 use crate::source::Event;
 use crate::visit::{Delivery, Doubt, Reply, Report};
@@ -48,51 +49,44 @@ impl Drop for Progress {
 }
 
 /// A new passphrase: the only time it is ever shown.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn passphrase(words: &str, json: bool) {
     if json {
-        println!("{}", json!({ "ok": true, "passphrase": words }));
+        say!("{}", json!({ "ok": true, "passphrase": words }));
         return;
     }
-    println!("{words}");
-    println!();
-    println!(
+    say!("{words}");
+    say!();
+    say!(
         "Learn these eight words by heart, in this order. Whoever knows them can read the replies to you and answer in"
     );
-    println!(
-        "your name; without them nobody can help you. They are stored nowhere. Clear this screen when you know them."
-    );
+    say!("your name; without them nobody can help you. They are stored nowhere. Clear this screen when you know them.");
 }
 
 /// A letter in a bundle.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn sealed(name: LetterName, last_day: Day, language: Option<Language>, json: bool) {
     let name = name_words(name, language);
     if json {
-        println!("{}", json!({ "ok": true, "letter": name, "opens_through": last_day.to_string() }));
+        say!("{}", json!({ "ok": true, "letter": name, "opens_through": last_day.to_string() }));
         return;
     }
-    println!("Sealed. The letter's name is: {name}");
-    println!(
-        "It can be opened through {last_day} if it is posted in time. Anybody may post the bundle: cssr-source post"
-    );
+    say!("Sealed. The letter's name is: {name}");
+    say!("It can be opened through {last_day} if it is posted in time. Anybody may post the bundle: cssr-source post");
 }
 
 /// The outcome of a visit.
-#[expect(clippy::print_stdout, reason = "the program's output")]
 pub(super) fn report(report: &Report, language: Option<Language>, json: bool) {
     if json {
-        println!("{}", as_json(report, language));
+        say!("{}", as_json(report, language));
         return;
     }
     for desk in &report.desks {
-        println!("desk {}: {}", desk.number.get(), printable(&desk.name));
+        say!("desk {}: {}", desk.number.get(), printable(&desk.name));
     }
     if let Some(day) = report.confirmed {
-        println!("The office confirmed its keys on {day}.");
+        say!("The office confirmed its keys on {day}.");
     }
     if let Some(notice) = &report.notice {
-        println!("Notice of the office: {}", printable(notice));
+        say!("Notice of the office: {}", printable(notice));
     }
     for delivery in &report.sent {
         print_delivery(delivery, language);
@@ -101,19 +95,19 @@ pub(super) fn report(report: &Report, language: Option<Language>, json: bool) {
         print_reply(reply, language);
     }
     if report.sent.is_empty() && report.replies.is_empty() {
-        println!("No replies found.");
+        say!("No replies found.");
         if language.is_some() {
             // One mistake in 256 gets past the checksum; that inbox is empty for another reason.
-            println!(
+            say!(
                 "If you are sure that there should be one, compare your passphrase word by word: a wrong one that passes the check finds nothing."
             );
         }
     }
     for doubt in &report.doubts {
-        println!("Warning: {}", doubt_text(doubt));
+        say!("Warning: {}", doubt_text(doubt));
     }
     for gap in &report.gaps {
-        println!(
+        say!(
             "Warning: {} replies of seat {} of desk {} are missing between those shown.",
             gap.missing,
             gap.seat.get(),
@@ -121,26 +115,24 @@ pub(super) fn report(report: &Report, language: Option<Language>, json: bool) {
         );
     }
     if report.unfetched > 0 {
-        println!("There may be replies in {} more places: look again with --skip or --rounds.", report.unfetched);
+        say!("There may be replies in {} more places: look again with --skip or --rounds.", report.unfetched);
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the program's output")]
 fn print_delivery(delivery: &Delivery, language: Option<Language>) {
     let name = name_words(delivery.name, language);
     match delivery.stored {
-        Ok(()) => println!("Stored by the relay. The letter's name is: {name}. A receipt will use this name."),
-        Err(error) => println!("NOT stored: {error}. (The letter's name would have been: {name})"),
+        Ok(()) => say!("Stored by the relay. The letter's name is: {name}. A receipt will use this name."),
+        Err(error) => say!("NOT stored: {error}. (The letter's name would have been: {name})"),
     }
     for seat in &delivery.mute {
-        println!("Note: seat {} of this desk has no current key and cannot read it; the others can.", seat.get());
+        say!("Note: seat {} of this desk has no current key and cannot read it; the others can.", seat.get());
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the program's output")]
 fn print_reply(reply: &Reply, language: Option<Language>) {
-    println!();
-    println!(
+    say!();
+    say!(
         "-- {} (desk {}, seat {}), number {}, {}",
         printable(&reply.label),
         reply.desk.get(),
@@ -149,11 +141,11 @@ fn print_reply(reply: &Reply, language: Option<Language>) {
         reply.day
     );
     for name in &reply.receipts {
-        println!("   opened: {}", name_words(*name, language));
+        say!("   opened: {}", name_words(*name, language));
     }
     if let Some(text) = &reply.text {
-        println!();
-        println!("{}", printable(text));
+        say!();
+        say!("{}", printable(text));
     }
 }
 
