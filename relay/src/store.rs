@@ -22,16 +22,21 @@
 //! - **A missing id costs what a present one costs**, as far as the engine can help it.
 //! - Nothing about a peer enters a store; ids and envelopes enter no log and no error.
 
+mod journal;
 mod ledger;
 mod memory;
+mod open_error;
 mod sled;
 mod types;
+mod volume_id;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 
+pub use journal::{Damage, JournalConfig, JournalStore};
 pub use memory::MemoryStore;
-pub use sled::{OpenError, SledConfig, SledStore};
+pub use open_error::OpenError;
+pub use sled::{SledConfig, SledStore};
 pub use types::{
     BadName, BurnOutcome, GET_MAX, Lives, Pending, Put, PutOutcome, Quotas, STATEMENT_MAX, Shelf, StatementName,
     StoreError,

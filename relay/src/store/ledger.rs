@@ -112,6 +112,42 @@ impl Ledger {
         lane.days.entry(place.day).or_default().pending.insert(id);
     }
 
+    /// Adds an id that was there before, listed or not; what is not listed must be [`restore_waiting`].
+    ///
+    /// [`restore_waiting`]: Self::restore_waiting
+    pub(super) fn restore(&mut self, id: EnvelopeId, place: Place) {
+        self.known.insert(id, place);
+        self.lane_mut(place.kind).known += 1;
+    }
+
+    /// Makes room for so many ids, so that memory is not taken twice while the ledger grows.
+    pub(super) fn expect(&mut self, ids: usize) {
+        self.known.reserve(ids);
+    }
+
+    /// Adds ids that wait.
+    pub(super) fn restore_waiting(&mut self, kind: Kind, day: Day, ids: Vec<EnvelopeId>) {
+        self.lane_mut(kind).days.entry(day).or_default().pending.extend(ids);
+    }
+
+    /// The ids of a day that wait, ascending.
+    pub(super) fn waiting(&self, kind: Kind, day: Day) -> Vec<EnvelopeId> {
+        let listing = self.lane(kind).days.get(&day);
+        listing.map(|listing| listing.pending.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// How many ids of a day wait.
+    pub(super) fn waiting_count(&self, kind: Kind, day: Day) -> usize {
+        self.lane(kind).days.get(&day).map_or(0, |listing| listing.pending.len())
+    }
+
+    /// Notes that an envelope was burned, and the engine's number for what is left of it.
+    pub(super) fn burned_at(&mut self, id: &EnvelopeId, number: u32) {
+        if let Some(place) = self.known.get_mut(id) {
+            (place.burned, place.number) = (true, number);
+        }
+    }
+
     pub(super) fn mark_burned(&mut self, id: &EnvelopeId) {
         if let Some(place) = self.known.get_mut(id) {
             place.burned = true;

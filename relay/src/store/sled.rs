@@ -31,7 +31,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use recover::OpenError;
+use super::OpenError;
 
 use super::ledger::Ledger;
 use super::types::{at_most, check_statement};

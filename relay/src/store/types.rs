@@ -191,6 +191,9 @@ pub enum StoreError {
     /// A write could not be made durable. The text says what failed, for the operator.
     #[error("the store acknowledges nothing any more, because {0}; mend that, then restart the relay")]
     Failed(String),
+    /// There is no space on the disk for this. Nothing was changed, and it may be tried again.
+    #[error("the disk is full; make room, nothing else need be done")]
+    NoSpace,
     /// Something that was stored cannot be read back; the store goes on.
     #[error("a stored record cannot be read: {0}")]
     Unreadable(String),

@@ -3,40 +3,16 @@
 //! without notice.
 
 use super::super::Kind;
+pub(super) use super::super::volume_id::VolumeId;
 use super::files;
 use cssr_proto::Day;
 use cssr_proto::index::Head;
 use minicbor::{Decode, Encode};
-use std::fmt;
 use std::io;
 use std::path::Path;
 
 const NAME: &str = "manifest";
 const VERSION: u8 = 1;
-
-/// One kind and day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct VolumeId {
-    pub(super) kind: Kind,
-    pub(super) day: Day,
-}
-
-impl fmt::Display for VolumeId {
-    /// The name of its folder and key.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            Kind::Letter => "letters",
-            Kind::Chunk => "chunks",
-        };
-        write!(f, "{kind}-{}", self.day.0)
-    }
-}
-
-impl VolumeId {
-    pub(super) fn key_name(self) -> String {
-        format!("{self}.key")
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

@@ -2,6 +2,8 @@
 
 use super::super::Kind;
 use super::super::ledger::{Ledger, Place, first_head};
+use super::super::open_error::OpenError;
+use super::super::open_error::io;
 use super::SledConfig;
 use super::files;
 use super::key::{DayKey, Loaded};
@@ -17,50 +19,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-
-/// Why a store does not open. Nothing was changed that could make it worse.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// Another process has it open.
-    #[error("another relay has this store open; stop it first")]
-    Locked,
-    /// The file system failed.
-    #[error("could not {what}: {source}; see whether the disk is full or broken, and to whom the folder belongs")]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// How it failed.
-        source: io::Error,
-    },
-    /// There are days, but no manifest.
-    #[error("the manifest is missing though there are days; restore the whole folder from a copy")]
-    NoManifest,
-    /// There is a day that the manifest does not know.
-    #[error(
-        "{0} is not in the manifest: parts of the folder are of different age; restore the whole folder from a copy"
-    )]
-    Unlisted(String),
-    /// A day's key is missing or not a key.
-    #[error("the key of {0} is missing; restore it, or give the day up by restoring the whole folder from a copy")]
-    NoKey(String),
-    /// A day's database cannot be opened or is damaged.
-    #[error("the database of {volume} does not open: {reason}; acknowledged envelopes may be lost, restore the folder")]
-    Database {
-        /// Its folder's name.
-        volume: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The batches do not form one chain.
-    #[error("the batches do not fit together ({0}); acknowledged envelopes may be lost, restore the whole folder")]
-    Chain(&'static str),
-}
-
-/// Gives an I/O error its place.
-fn io(what: &'static str) -> impl FnOnce(io::Error) -> OpenError {
-    move |source| OpenError::Io { what, source }
-}
 
 /// Where the parts of a store are.
 #[derive(Clone, Debug)]

@@ -1,0 +1,437 @@
+//! The embedded store: journals of encrypted records, one family of files for each kind and day.
+//!
+//! ```text
+//! lock                            held by the process that has the store open
+//! manifest                        which days there are, heads of the chains, the latest day
+//! days/letters-20780/journal      records of 16 KiB at random positions: envelopes and batches
+//! days/chunks-20780/burned        marks of burned chunks
+//! days/letters-20780/index        where everything is, if nothing has changed since
+//! keys/letters-20780.key          the day's key: random, destroyed with the day
+//! statements/notes/<name>         public statements, one file each
+//! ```
+//!
+//! `docs/storage.md` describes the format, what each part is for, and what it shows to whoever has the disk.
+//!
+//! **Durability.** One thread writes. It takes whatever is queued, writes it, syncs once and answers all; there is no timer.
+//! A journal is the truth: what it holds is found by reading it, whenever an index is missing. An index is removed before
+//! the first change to its family.
+//!
+//! **Forgetting.** A day's key is overwritten in place, which needs no space on a full disk; then its files are removed. A
+//! burned chunk is overwritten.
+
+mod disk;
+mod family;
+mod files;
+mod index;
+mod key;
+mod manifest;
+mod record;
+mod recover;
+mod scan;
+mod space;
+mod statements;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use recover::Damage;
+
+use super::ledger::Ledger;
+use super::types::{at_most, check_statement};
+use super::volume_id::VolumeId;
+use super::{BurnOutcome, Kind, Lives, OpenError, Pending, Put, PutOutcome, Quotas, Shelf, StatementName, Store};
+use super::{StoreError, open_error};
+use cssr_proto::index::{Batch, Head};
+use cssr_proto::keys::RelayPublicKey;
+use cssr_proto::parcel::{BurnHash, BurnKey};
+use cssr_proto::{Day, Envelope, EnvelopeId};
+use disk::{Disk, Lock, SystemDisk};
+use family::{Family, FamilyError, Prepared};
+use key::Nonce;
+use rand_core::CryptoRng;
+use record::{Draft, Header, random_nonce};
+use statements::Statements;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
+use writer::{Burn, Command, NewPut, Writer};
+
+/// Commands that may wait for the writer: 8 MiB of envelopes, in clear and sealed. Who comes later waits for a place.
+const QUEUE: usize = 256;
+
+/// What a [`JournalStore`] needs to know.
+#[derive(Clone, Debug)]
+pub struct JournalConfig {
+    /// The folder that holds the store and nothing else; made if it is not there.
+    pub directory: PathBuf,
+    /// The relay's static public key, with which the chains of batches begin.
+    pub relay: RelayPublicKey,
+    /// How many envelopes of each kind: 16 KiB of disk and about 100 bytes of memory for each.
+    pub quotas: Quotas,
+}
+
+/// A [`Store`] in a folder.
+///
+/// Its verbs need a tokio runtime. Dropping it blocks until its files are closed, so [`close`](Store::close) it before.
+///
+/// # Limits of this engine
+/// - **A batch that is much larger than the one before it** may be written into space that was preallocated in two or more
+///   steps, and those tell whoever has the disk and the day's key which of its envelopes came before a step and which after.
+///   Batches of up to 128 envelopes, or of as many as the last one had, show nothing.
+/// - **Flash memory** may keep old copies of what was overwritten. A day's key is what must not be found; keep the folder of
+///   keys on a device that erases, or encrypt the disk.
+/// - **A batch is lost** if both copies of one of its records go bad. The others are served, and it is counted in
+///   [`damage`](Self::damage); clients see that a batch is missing.
+/// - Memory: about 100 bytes for each known id.
+#[derive(Debug)]
+pub struct JournalStore {
+    core: Arc<Core>,
+    damage: Damage,
+    queue: mpsc::Sender<Command>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the writer and the readers share.
+struct Core {
+    state: RwLock<State>,
+    statements: Statements,
+    failure: OnceLock<String>,
+    syncs: Arc<AtomicU64>,
+    rng: Mutex<Box<dyn CryptoRng + Send>>,
+    /// Picks which record is read in the place of an absent one.
+    decoys: RandomState,
+    /// Keeps other processes out for as long as anything of the store is alive.
+    _lock: Box<dyn Lock>,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state, statements: _, failure, syncs, rng: _, decoys: _, _lock } = self;
+        f.debug_struct("Core")
+            .field("state", state)
+            .field("failure", failure)
+            .field("syncs", syncs)
+            .finish_non_exhaustive()
+    }
+}
+
+struct State {
+    open: bool,
+    ledger: Ledger,
+    families: BTreeMap<VolumeId, Arc<Family>>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { open, ledger: _, families } = self;
+        f.debug_struct("State").field("open", open).field("families", &families.len()).finish_non_exhaustive()
+    }
+}
+
+/// What to read for one id: the record, or one of no interest in its place.
+enum Lookup {
+    Record(EnvelopeId, Arc<Family>, u32),
+    Decoy(Arc<Family>, u32),
+    Nothing,
+}
+
+impl JournalStore {
+    /// Opens the store, and makes it if the folder is empty. Blocks for as long as it takes to read the index, below a
+    /// second, or after a stop in disorder to read the headers of the days that were in use.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what the operator can do. Blocks that do not open are no error, but
+    /// [`damage`](Self::damage).
+    pub fn open<R: CryptoRng + Send + 'static>(config: &JournalConfig, rng: R) -> Result<Self, OpenError> {
+        Self::open_on(Arc::new(SystemDisk), config, rng)
+    }
+
+    fn open_on<R: CryptoRng + Send + 'static>(
+        disk: Arc<dyn Disk>,
+        config: &JournalConfig,
+        rng: R,
+    ) -> Result<Self, OpenError> {
+        let syncs = Arc::new(AtomicU64::new(0));
+        let recovered = recover::recover(config, disk, &syncs)?;
+        let core = Arc::new(Core {
+            state: RwLock::new(State { open: true, ledger: recovered.ledger, families: recovered.families }),
+            statements: recovered.statements,
+            failure: OnceLock::new(),
+            syncs,
+            rng: Mutex::new(Box::new(rng)),
+            decoys: RandomState::new(),
+            _lock: recovered.lock,
+        });
+        let (queue, commands) = mpsc::channel(QUEUE);
+        let writer = Writer::new(Arc::clone(&core), recovered.home, config.clone());
+        let writer = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || writer.run(commands))
+            .map_err(open_error::io("start the writing thread"))?;
+        Ok(Self { core, damage: recovered.damage, queue, writer: Mutex::new(Some(writer)) })
+    }
+
+    /// What was found damaged when the store was opened.
+    #[must_use]
+    pub const fn damage(&self) -> Damage {
+        self.damage
+    }
+
+    /// How many times a file of envelopes was synced since the store was opened.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.core.syncs.load(Ordering::Relaxed)
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Command,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(command(reply)).await.map_err(|_| StoreError::Closed)?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Reads outside the lock and off the runtime's threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        lookups: Vec<Lookup>,
+        pick: impl Fn(EnvelopeId, Envelope) -> T + Send + 'static,
+    ) -> Result<Vec<Option<T>>, StoreError> {
+        let core = Arc::clone(&self.core);
+        let reads = move || {
+            let read = |lookup| core.read_one(lookup).map(|found| found.map(|(id, envelope)| pick(id, envelope)));
+            lookups.into_iter().map(read).collect()
+        };
+        match tokio::task::spawn_blocking(reads).await {
+            Ok(result) => result,
+            Err(_) => Err(StoreError::Unreadable("the reading thread panicked".into())),
+        }
+    }
+
+    /// Reads a file off the runtime's threads.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        drop(self.core.open_state()?);
+        match tokio::task::spawn_blocking(look).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => Err(StoreError::Unreadable(format!("a statement: {error}"))),
+            Err(_) => Err(StoreError::Unreadable("the reading thread panicked".into())),
+        }
+    }
+}
+
+impl Drop for JournalStore {
+    fn drop(&mut self) {
+        // The writer ends when the last sender is gone; its files are free again once it has ended.
+        self.queue = mpsc::channel(1).0;
+        let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Core {
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open_state(&self) -> Result<RwLockReadGuard<'_, State>, StoreError> {
+        let state = self.state();
+        if state.open { Ok(state) } else { Err(StoreError::Closed) }
+    }
+
+    fn rng(&self) -> MutexGuard<'_, Box<dyn CryptoRng + Send>> {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn nonce(&self) -> Nonce {
+        random_nonce(&mut **self.rng())
+    }
+
+    fn random(&self) -> u64 {
+        self.rng().next_u64()
+    }
+
+    fn draft(&self, put: &Put, family: &Family) -> Draft {
+        Draft::envelope(put, family.key(), self.nonce())
+    }
+
+    fn draft_batch(&self, batch: &Batch, family: &Family) -> Vec<Draft> {
+        Draft::batch(batch, family.key(), &mut **self.rng())
+    }
+
+    /// Seals an envelope where it is put, so that the one thread that writes need not: for the family that it will go into,
+    /// if that is there and the day does not turn meanwhile.
+    fn prepare(&self, put: &Put) -> Result<Option<Prepared>, StoreError> {
+        let family = {
+            let state = self.open_state()?;
+            let day = state.ledger.latest().max(put.day);
+            let is_new = state.ledger.place(&put.id).is_none();
+            state.families.get(&VolumeId { kind: put.kind, day }).filter(|_| is_new).cloned()
+        };
+        Ok(family.map(|family| Prepared { draft: self.draft(put, &family), family }))
+    }
+
+    /// What to read for an id. An absent one costs what a present one does: a record of `decoys` is read and opened.
+    fn lookup(
+        &self,
+        state: &State,
+        kind: Kind,
+        day: Option<Day>,
+        id: &EnvelopeId,
+        decoys: Option<&Arc<Family>>,
+    ) -> Lookup {
+        if let Some(place) = state.ledger.held(kind, day, id)
+            && let Some(family) = state.families.get(&VolumeId { kind, day: place.day })
+        {
+            return Lookup::Record(*id, Arc::clone(family), place.number);
+        }
+        match decoys {
+            Some(family) => Lookup::Decoy(Arc::clone(family), family.decoy(self.decoys.hash_one(id))),
+            None => Lookup::Nothing,
+        }
+    }
+
+    fn read_one(&self, lookup: Lookup) -> Result<Option<(EnvelopeId, Envelope)>, StoreError> {
+        match lookup {
+            Lookup::Nothing => Ok(None),
+            Lookup::Decoy(family, position) => {
+                let _ = family.envelope(position);
+                Ok(None)
+            }
+            Lookup::Record(id, family, position) => match record_of(&family, position, &id) {
+                Ok((_, envelope)) => Ok(Some((id, envelope))),
+                // Burned or expired since it was looked up; otherwise it is lost.
+                Err(_) if self.state().ledger.place(&id).is_none_or(|place| place.burned) => Ok(None),
+                Err(error) => Err(unreadable(&error)),
+            },
+        }
+    }
+}
+
+/// The envelope with this id at a position, and who may burn it.
+fn record_of(family: &Family, position: u32, id: &EnvelopeId) -> Result<(Option<BurnHash>, Envelope), FamilyError> {
+    match family.envelope(position)? {
+        (Header::Envelope { kind, id: held, burn }, envelope) if (kind, held) == (family.id().kind, *id) => {
+            Ok((burn, envelope))
+        }
+        _ => Err(FamilyError::Damaged("another record stands there")),
+    }
+}
+
+fn unreadable(error: &FamilyError) -> StoreError {
+    StoreError::Unreadable(error.to_string())
+}
+
+impl Store for JournalStore {
+    async fn put(&self, put: Put) -> Result<PutOutcome, StoreError> {
+        put.check()?;
+        let prepared = self.core.prepare(&put)?;
+        self.ask(|reply| Command::Put(Box::new(NewPut { put, prepared }), reply)).await
+    }
+
+    async fn get(&self, kind: Kind, day: Option<Day>, ids: &[EnvelopeId]) -> Result<Vec<Option<Envelope>>, StoreError> {
+        at_most(ids.len())?;
+        let lookups = {
+            let state = self.core.open_state()?;
+            let decoys = match day {
+                Some(day) => state.families.get(&VolumeId { kind, day }),
+                None => state.families.values().rfind(|family| family.id().kind == kind),
+            };
+            ids.iter().map(|id| self.core.lookup(&state, kind, day, id, decoys)).collect()
+        };
+        self.read(lookups, |_, envelope| envelope).await
+    }
+
+    async fn letters(
+        &self,
+        day: Day,
+        first: u64,
+        count: usize,
+    ) -> Result<Vec<Option<(EnvelopeId, Envelope)>>, StoreError> {
+        at_most(count)?;
+        let lookups = {
+            let state = self.core.open_state()?;
+            let mut ids = state.ledger.letters(day, first, count);
+            // Places after the end are looked up as ids that nobody has.
+            let mut nobody = 0u128..;
+            ids.resize_with(count, || EnvelopeId(nobody.next().unwrap_or_default().to_be_bytes()));
+            let decoys = state.families.get(&VolumeId { kind: Kind::Letter, day });
+            ids.iter().map(|id| self.core.lookup(&state, Kind::Letter, Some(day), id, decoys)).collect()
+        };
+        self.read(lookups, |id, envelope| (id, envelope)).await
+    }
+
+    async fn have(&self, ids: &[EnvelopeId]) -> Result<Vec<bool>, StoreError> {
+        Ok(self.core.open_state()?.ledger.have(ids))
+    }
+
+    async fn burn(&self, id: EnvelopeId, key: BurnKey) -> Result<BurnOutcome, StoreError> {
+        self.ask(|reply| Command::Burn(Burn { id, key }, reply)).await
+    }
+
+    async fn pending(&self, kind: Kind) -> Result<Option<Pending>, StoreError> {
+        Ok(self.core.open_state()?.ledger.pending(kind))
+    }
+
+    async fn seal(&self, kind: Kind) -> Result<Option<Arc<Batch>>, StoreError> {
+        self.ask(|reply| Command::Seal(kind, reply)).await
+    }
+
+    async fn batches(&self, kind: Kind, day: Day) -> Result<Vec<Arc<Batch>>, StoreError> {
+        Ok(self.core.open_state()?.ledger.batches(kind, day))
+    }
+
+    async fn batches_from(&self, kind: Kind, number: u64, max: usize) -> Result<Vec<Arc<Batch>>, StoreError> {
+        Ok(self.core.open_state()?.ledger.batches_from(kind, number, max))
+    }
+
+    async fn head(&self, kind: Kind) -> Result<Head, StoreError> {
+        Ok(self.core.open_state()?.ledger.head(kind))
+    }
+
+    async fn latest_day(&self) -> Result<Day, StoreError> {
+        Ok(self.core.open_state()?.ledger.latest())
+    }
+
+    async fn expire(&self, today: Day, lives: Lives) -> Result<usize, StoreError> {
+        self.ask(|reply| Command::Expire(today, lives, reply)).await
+    }
+
+    async fn put_statement(&self, shelf: Shelf, name: StatementName, bytes: Vec<u8>) -> Result<(), StoreError> {
+        check_statement(&bytes)?;
+        self.ask(|reply| Command::PutStatement(shelf, name, bytes, reply)).await
+    }
+
+    async fn statement(&self, shelf: Shelf, name: StatementName) -> Result<Option<Vec<u8>>, StoreError> {
+        let core = Arc::clone(&self.core);
+        self.look(move || core.statements.get(shelf, &name)).await
+    }
+
+    async fn statements(&self, shelf: Shelf) -> Result<Vec<StatementName>, StoreError> {
+        let core = Arc::clone(&self.core);
+        self.look(move || core.statements.list(shelf)).await
+    }
+
+    async fn delete_statement(&self, shelf: Shelf, name: StatementName) -> Result<bool, StoreError> {
+        self.ask(|reply| Command::DeleteStatement(shelf, name, reply)).await
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        self.ask(Command::Close).await
+    }
+}

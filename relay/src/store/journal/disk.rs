@@ -1,0 +1,171 @@
+//! The file-system calls that the journal makes, and no others, so that tests can fail each of them and cut the power
+//! between any two.
+
+use std::fmt::Debug;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
+use rustix::io::Errno;
+
+/// Folders and the names in them. A change of names lasts once the folder is synced.
+pub(super) trait Disk: Debug + Send + Sync {
+    /// Makes a folder that only its owner can enter. It may be there already.
+    fn make_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// The names in a folder.
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+
+    /// Makes an empty file that only its owner can read, in the place of what was there.
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Opens a file to read and write.
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Gives a file another name in the same folder, in the place of what was there.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file's name.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes an empty folder.
+    fn remove_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a folder durable.
+    fn sync_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// Keeps other processes out for as long as the lock is alive.
+    fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, TryLockError>;
+}
+
+/// What keeps other processes out.
+pub(super) trait Lock: Debug + Send + Sync {}
+
+impl Lock for File {}
+
+/// An open file. What is written lasts once it is synced.
+pub(super) trait DiskFile: Debug + Send + Sync {
+    fn length(&self) -> io::Result<u64>;
+
+    /// Fills the buffer from an offset on; returns how much of it there was before the file's end.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Takes space for a range, which reads as zeros where nothing was written, and makes the file longer if need be.
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()>;
+
+    /// Gives the space of a range back. It reads as zeros.
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()>;
+
+    /// Makes content and length durable.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Forgets what is cached of a synced file, so that reading shows what the disk has.
+    fn forget_cached(&self) -> io::Result<()>;
+}
+
+/// The disk of the system.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SystemDisk;
+
+impl Disk for SystemDisk {
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        }
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        folder.read_dir()?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        Ok(Arc::new(file))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(OpenOptions::new().read(true).write(true).open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, TryLockError> {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+        let file = file.map_err(TryLockError::Error)?;
+        file.try_lock()?;
+        Ok(Box::new(file))
+    }
+}
+
+impl DiskFile for File {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match std::os::unix::fs::FileExt::read_at(self, rest, offset + done as u64) {
+                Ok(0) => break,
+                Ok(read) => done += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write_all_at(bytes, offset)
+    }
+
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
+        match fallocate(self, FallocateFlags::empty(), offset, length) {
+            // A file system without it: the space is taken as it is written.
+            Err(Errno::OPNOTSUPP) if self.metadata()?.len() < offset + length => self.set_len(offset + length),
+            Err(Errno::OPNOTSUPP) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        match fallocate(self, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, length) {
+            // A file system without it: the space comes back with the day.
+            Err(Errno::OPNOTSUPP) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn forget_cached(&self) -> io::Result<()> {
+        Ok(fadvise(self, 0, None, Advice::DontNeed)?)
+    }
+}
+
+/// Whether a call failed for want of space: then it has changed nothing, and may succeed later.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}

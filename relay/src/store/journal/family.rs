@@ -1,0 +1,373 @@
+//! The files of one kind and day.
+//!
+//! ```text
+//! journal   records of 16 KiB, each at a random position
+//! burned    for chunks: marks of 512 bytes, each at a random position
+//! index     where everything is, if nothing has changed since it was written
+//! ```
+//!
+//! A mark is `nonce (24) || id (16) || burn hash (32) || zeros (424)`, sealed from the id on, `|| tag (16)`. It lies in one
+//! sector, so it is there whole or not at all.
+
+use super::super::Kind;
+use super::super::volume_id::VolumeId;
+use super::disk::{Disk, DiskFile, is_full};
+use super::key::{DayKey, NONCE, Nonce, Sealed};
+use super::record::{Draft, Found, HEADER, Header, PART, RECORD, open_header, open_record};
+use super::space::{Space, Window};
+use super::{files, index};
+use cssr_proto::parcel::BurnHash;
+use cssr_proto::sizes::{ENVELOPE_ID, HASH, TAG};
+use cssr_proto::{Envelope, EnvelopeId};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(super) const JOURNAL: &str = "journal";
+pub(super) const BURNED: &str = "burned";
+/// Bytes of a mark: a sector.
+pub(super) const MARK: usize = 512;
+/// Records and marks that are preallocated at least: 4 MiB and 32 KiB.
+const FEWEST_RECORDS: u32 = 256;
+const FEWEST_MARKS: u32 = 64;
+
+/// What went wrong with a family. It says nothing about what is stored.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FamilyError {
+    /// A file operation failed.
+    #[error("a file operation failed: {0}")]
+    Io(#[from] io::Error),
+    /// What was read is not what was written.
+    #[error("the journal is damaged: {0}")]
+    Damaged(&'static str),
+}
+
+impl FamilyError {
+    /// Whether it was want of space.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Io(error) if is_full(error))
+    }
+}
+
+/// What a mark says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub(super) id: EnvelopeId,
+    pub(super) burn: BurnHash,
+}
+
+#[derive(Debug)]
+pub(super) struct Family {
+    id: VolumeId,
+    folder: PathBuf,
+    key: DayKey,
+    journal: Arc<dyn DiskFile>,
+    burned: Option<Arc<dyn DiskFile>>,
+    records: Mutex<Space>,
+    marks: Option<Mutex<Space>>,
+    /// Envelopes in the last batch.
+    burst: AtomicUsize,
+    /// Whether there may be an index.
+    has_index: AtomicBool,
+    syncs: Arc<AtomicU64>,
+    #[cfg(test)]
+    pub(super) reads: AtomicU64,
+}
+
+/// The open files of a family, before it is known what is in them.
+#[derive(Debug)]
+pub(super) struct Files {
+    pub(super) id: VolumeId,
+    pub(super) folder: PathBuf,
+    pub(super) key: DayKey,
+    pub(super) journal: Arc<dyn DiskFile>,
+    pub(super) burned: Option<Arc<dyn DiskFile>>,
+}
+
+impl Files {
+    /// Makes empty files durably.
+    pub(super) fn create(disk: &dyn Disk, folder: &Path, id: VolumeId, key: DayKey) -> io::Result<Self> {
+        files::make_folder(disk, folder)?;
+        let journal = disk.create(&folder.join(JOURNAL))?;
+        journal.sync()?;
+        let burned = match id.kind {
+            Kind::Letter => None,
+            Kind::Chunk => Some(disk.create(&folder.join(BURNED))?),
+        };
+        burned.iter().try_for_each(|file| file.sync())?;
+        disk.sync_folder(folder)?;
+        Ok(Self { id, folder: folder.to_owned(), key, journal, burned })
+    }
+
+    /// Opens files that are there.
+    pub(super) fn open(disk: &dyn Disk, folder: &Path, id: VolumeId, key: DayKey) -> io::Result<Self> {
+        let journal = disk.open(&folder.join(JOURNAL))?;
+        let burned = match id.kind {
+            Kind::Letter => None,
+            Kind::Chunk => Some(disk.open(&folder.join(BURNED))?),
+        };
+        Ok(Self { id, folder: folder.to_owned(), key, journal, burned })
+    }
+
+    /// The record, or what else there is, at a position. Only its header is read.
+    pub(super) fn header(&self, position: u32) -> io::Result<Found<Header>> {
+        header(&*self.journal, &self.key, position)
+    }
+
+    /// A record with its body.
+    pub(super) fn record(&self, position: u32) -> io::Result<Found<(Header, Vec<u8>)>> {
+        record(&*self.journal, &self.key, position)
+    }
+
+    /// The mark at a position of the file of marks.
+    pub(super) fn mark(&self, position: u32) -> io::Result<Found<Mark>> {
+        self.burned.as_ref().map_or(Ok(Found::Blank), |file| mark(&**file, &self.key, position))
+    }
+}
+
+impl Family {
+    /// A family with the positions that are taken in its journal and in its file of marks.
+    pub(super) fn new(
+        files: Files,
+        (records, marks): (&[u32], &[u32]),
+        has_index: bool,
+        syncs: Arc<AtomicU64>,
+    ) -> io::Result<Self> {
+        let Files { id, folder, key, journal, burned } = files;
+        let records = Mutex::new(Space::new(Arc::clone(&journal), RECORD, records)?);
+        let marks = match &burned {
+            Some(file) => Some(Mutex::new(Space::new(Arc::clone(file), MARK, marks)?)),
+            None => None,
+        };
+        Ok(Self {
+            id,
+            folder,
+            key,
+            journal,
+            burned,
+            records,
+            marks,
+            burst: AtomicUsize::new(0),
+            has_index: AtomicBool::new(has_index),
+            syncs,
+            #[cfg(test)]
+            reads: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) const fn id(&self) -> VolumeId {
+        self.id
+    }
+
+    pub(super) const fn key(&self) -> &DayKey {
+        &self.key
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A bit for each position that is taken, in the journal and in the file of marks.
+    pub(super) fn taken(&self) -> [Vec<u64>; 2] {
+        [lock(&self.records).taken(), self.marks.as_ref().map(|marks| lock(marks).taken()).unwrap_or_default()]
+    }
+
+    /// A position where something is to be read in the place of an absent record.
+    pub(super) fn decoy(&self, number: u64) -> u32 {
+        lock(&self.records).taken_from(number)
+    }
+
+    /// The envelope at a position with the rest of its record. Whether it is the one that was looked for is to be checked.
+    pub(super) fn envelope(&self, position: u32) -> Result<(Header, Envelope), FamilyError> {
+        #[cfg(test)]
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let Found::Record((header, body)) = record(&*self.journal, &self.key, position)? else {
+            return Err(FamilyError::Damaged("a record does not open under its day's key"));
+        };
+        let envelope = Envelope::from_slice(body.get(HEADER..).unwrap_or_default());
+        Ok((header, envelope.map_err(|_| FamilyError::Damaged("an envelope of another size"))?))
+    }
+
+    /// The header at a position.
+    pub(super) fn header(&self, position: u32) -> Result<Header, FamilyError> {
+        match header(&*self.journal, &self.key, position)? {
+            Found::Record(header) => Ok(header),
+            _ => Err(FamilyError::Damaged("a record does not open under its day's key")),
+        }
+    }
+
+    /// The mark at a position of the file of marks.
+    pub(super) fn mark(&self, position: u32) -> Result<Mark, FamilyError> {
+        let file = self.burned.as_ref().ok_or(FamilyError::Damaged("letters have no marks"))?;
+        match mark(&**file, &self.key, position)? {
+            Found::Record(mark) => Ok(mark),
+            _ => Err(FamilyError::Damaged("a mark does not open under its day's key")),
+        }
+    }
+
+    // What follows is for the writer alone.
+
+    /// Makes ready to write `needed` records: the index goes, since it will not be true any more, and space is taken.
+    ///
+    /// `Err` for want of space leaves everything as it was.
+    pub(super) fn prepare(&self, disk: &dyn Disk, needed: usize) -> io::Result<()> {
+        self.drop_index(disk)?;
+        let mut records = lock(&self.records);
+        let window = Window::new(FEWEST_RECORDS, records.count(), self.burst.load(Ordering::Relaxed));
+        records.reserve(needed, window)
+    }
+
+    /// Free positions that `prepare` has left.
+    pub(super) fn free(&self) -> usize {
+        lock(&self.records).free()
+    }
+
+    /// Draws a position for a record.
+    pub(super) fn place(&self, random: u64) -> Result<u32, FamilyError> {
+        lock(&self.records).take(random).ok_or(FamilyError::Damaged("no position is free"))
+    }
+
+    /// Writes a record at the position drawn for it.
+    pub(super) fn write(&self, position: u32, record: &[u8]) -> io::Result<()> {
+        self.journal.write_at(record, offset(position, RECORD))
+    }
+
+    /// Makes all records durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.journal.sync()?;
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes a mark, and returns its position.
+    pub(super) fn write_mark(
+        &self,
+        disk: &dyn Disk,
+        mark: &Mark,
+        nonce: Nonce,
+        random: u64,
+    ) -> Result<u32, FamilyError> {
+        const NO_MARKS: FamilyError = FamilyError::Damaged("letters have no marks");
+        let (file, marks) = self.burned.as_ref().zip(self.marks.as_ref()).ok_or(NO_MARKS)?;
+        self.drop_index(disk)?;
+        let mut marks = lock(marks);
+        let window = Window::new(FEWEST_MARKS, marks.count(), 0);
+        marks.reserve(1, window)?;
+        let position = marks.take(random).ok_or(FamilyError::Damaged("no position is free"))?;
+        let mut plain = [mark.id.as_bytes().as_slice(), &mark.burn.0].concat();
+        plain.resize(MARK - NONCE - TAG, 0);
+        let tag = self.key.seal(Sealed::Mark(position), &nonce, &mut plain);
+        file.write_at(&[nonce.as_slice(), &plain, &tag].concat(), offset(position, MARK))?;
+        Ok(position)
+    }
+
+    /// Makes all marks durable.
+    pub(super) fn sync_marks(&self) -> io::Result<()> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.burned.iter().try_for_each(|file| file.sync())
+    }
+
+    /// Overwrites records, and gives their space back. Only what is overwritten and synced is gone: a hole alone leaves the
+    /// bytes on the disk.
+    pub(super) fn erase(&self, positions: &[u32]) -> io::Result<()> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        positions.iter().try_for_each(|position| self.write(*position, &[0; RECORD]))?;
+        self.sync()?;
+        for position in positions {
+            // The content is gone already. A hole that cannot be made costs space until the day expires.
+            let _ = self.journal.punch(offset(*position, RECORD), RECORD as u64);
+        }
+        Ok(())
+    }
+
+    /// Remembers how many envelopes a batch had, and opens the window for as many, if there is space.
+    pub(super) fn sealed(&self, burst: usize) -> io::Result<()> {
+        self.burst.store(burst, Ordering::Relaxed);
+        let mut records = lock(&self.records);
+        let window = Window::new(FEWEST_RECORDS, records.count(), burst);
+        records.reserve(0, Window { least: window.step as usize, ..window })
+    }
+
+    /// Gives back the space that waits to be drawn.
+    pub(super) fn trim(&self) -> io::Result<()> {
+        lock(&self.records).trim()?;
+        self.marks.iter().try_for_each(|marks| lock(marks).trim())
+    }
+
+    /// Whether there is no index.
+    pub(super) fn wants_index(&self) -> bool {
+        !self.has_index.load(Ordering::Relaxed)
+    }
+
+    /// An index has been written, which is true until the next change.
+    pub(super) fn indexed(&self) {
+        self.has_index.store(true, Ordering::Relaxed);
+    }
+
+    fn drop_index(&self, disk: &dyn Disk) -> io::Result<()> {
+        if self.has_index.load(Ordering::Relaxed) {
+            files::remove(disk, &self.folder, index::NAME)?;
+            self.has_index.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// Records that a batch of so many ids takes, both copies.
+pub(super) fn batch_records(ids: usize) -> usize {
+    // The frame of a batch has less than 256 bytes.
+    2 * (ids * ENVELOPE_ID + 256).div_ceil(PART)
+}
+
+fn lock(space: &Mutex<Space>) -> MutexGuard<'_, Space> {
+    // A panic fails the store for good; until then, reading needs no more than a position.
+    space.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn offset(position: u32, unit: usize) -> u64 {
+    u64::from(position) * unit as u64
+}
+
+fn header(journal: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<Header>> {
+    let mut bytes = [0; HEADER];
+    journal.read_at(&mut bytes, offset(position, RECORD))?;
+    Ok(open_header(key, position, &bytes))
+}
+
+fn record(journal: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<(Header, Vec<u8>)>> {
+    let mut bytes = vec![0; RECORD];
+    journal.read_at(&mut bytes, offset(position, RECORD))?;
+    let found = bytes.first_chunk_mut::<RECORD>().map_or(Found::Damaged, |bytes| open_record(key, position, bytes));
+    Ok(match found {
+        Found::Record(header) => Found::Record((header, bytes)),
+        Found::Blank => Found::Blank,
+        Found::Damaged => Found::Damaged,
+    })
+}
+
+fn mark(file: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<Mark>> {
+    let mut bytes = [0; MARK];
+    file.read_at(&mut bytes, offset(position, MARK))?;
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Ok(Found::Blank);
+    }
+    let mut open = || {
+        let (nonce, sealed) = bytes.split_first_chunk_mut::<NONCE>()?;
+        let (plain, tag) = sealed.split_last_chunk_mut::<TAG>()?;
+        if !key.open(Sealed::Mark(position), nonce, plain, tag) {
+            return None;
+        }
+        let (id, rest) = plain.split_first_chunk::<ENVELOPE_ID>()?;
+        Some(Mark { id: EnvelopeId(*id), burn: BurnHash(*rest.first_chunk::<HASH>()?) })
+    };
+    Ok(open().map_or(Found::Damaged, Found::Record))
+}
+
+/// A draft for this family, sealed by whoever puts, so that the writer need not.
+pub(super) struct Prepared {
+    pub(super) family: Arc<Family>,
+    pub(super) draft: Draft,
+}

@@ -1,0 +1,109 @@
+//! Small files: there whole or not at all, and whole again though a block of them goes bad.
+//!
+//! ```text
+//! framed bytes   u32(length) || bytes || SHA-256(u32(length) || bytes), then zeros up to a multiple of 4,096 bytes
+//! a small file   framed bytes || the same framed bytes
+//! ```
+
+use super::disk::Disk;
+use cssr_proto::sha256;
+use cssr_proto::sizes::HASH;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// How unfinished files begin; nothing else does.
+const TEMPORARY: &str = ".tmp-";
+const BLOCK: usize = 4_096;
+const LENGTH: usize = 4;
+
+/// Makes a folder durable. It may be there already.
+pub(super) fn make_folder(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    disk.make_folder(path)?;
+    path.parent().map_or(Ok(()), |parent| disk.sync_folder(parent))
+}
+
+/// Writes a file in the place of what was there: one or the other survives, whole.
+pub(super) fn write(disk: &dyn Disk, folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = folder.join(format!("{TEMPORARY}{name}"));
+    let file = disk.create(&temporary)?;
+    file.write_at(bytes, 0)?;
+    file.sync()?;
+    disk.rename(&temporary, &folder.join(name))?;
+    disk.sync_folder(folder)
+}
+
+/// Reads a file, if it is there.
+pub(super) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let file = match disk.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let length = usize::try_from(file.length()?).map_err(io::Error::other)?;
+    let mut bytes = Zeroizing::new(vec![0; length]);
+    let read = file.read_at(&mut bytes, 0)?;
+    bytes.truncate(read);
+    Ok(Some(bytes))
+}
+
+/// Removes what a crash left unfinished.
+pub(super) fn remove_unfinished(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    for name in disk.list(folder)? {
+        if name.starts_with(TEMPORARY) {
+            disk.remove(&folder.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a file durably; whether it was there.
+pub(super) fn remove(disk: &dyn Disk, folder: &Path, name: &str) -> io::Result<bool> {
+    match disk.remove(&folder.join(name)) {
+        Ok(()) => disk.sync_folder(folder).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a folder and the files in it durably; it may be gone already.
+pub(super) fn remove_folder(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    match disk.list(path) {
+        Ok(names) => {
+            for name in names {
+                disk.remove(&path.join(name))?;
+            }
+            disk.remove_folder(path)?;
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    path.parent().map_or(Ok(()), |parent| disk.sync_folder(parent))
+}
+
+/// A small file's content for these bytes.
+pub(super) fn twice(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let copy = (LENGTH + bytes.len() + HASH).next_multiple_of(BLOCK);
+    // With its final capacity, so that no copy of a key is left behind by growing.
+    let mut out = Zeroizing::new(Vec::with_capacity(2 * copy));
+    for end in [copy, 2 * copy] {
+        let start = out.len();
+        out.extend_from_slice(&(bytes.len() as u32).to_be_bytes()); // below 4 GiB
+        out.extend_from_slice(bytes);
+        let check = sha256(out.get(start..).unwrap_or_default());
+        out.extend_from_slice(&check);
+        out.resize(end, 0);
+    }
+    out
+}
+
+/// The bytes of each copy that is whole.
+pub(super) fn whole_copies(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let copies = content.split_at(content.len() / 2);
+    [copies.0, copies.1].into_iter().filter_map(|copy| {
+        let (length, rest) = copy.split_first_chunk::<LENGTH>()?;
+        let length = u32::from_be_bytes(*length) as usize;
+        let (bytes, check) = (rest.get(..length)?, rest.get(length..length.checked_add(HASH)?)?);
+        (sha256(copy.get(..LENGTH + length)?) == check).then_some(bytes)
+    })
+}

@@ -1,0 +1,200 @@
+//! A record: 16 KiB at some position of a journal, which says itself what it is.
+//!
+//! ```text
+//! offset  bytes
+//!      0     24  nonce, random
+//!     24     88  header, sealed under the day's key for the rest, bound to the record's position:
+//!                  1  what it is: 1 letter, 2 chunk, 3 chunk that can be burned, 4 part of a batch
+//!                 16  id; of a part: u64(number of the batch) || u32(part) || u32(length of the batch)
+//!                 32  burn hash; of a part: the batch's chain value; otherwise zeros
+//!                 16  tag of the body
+//!                 23  zeros
+//!    112     16  tag of the header
+//!    128 16,256  body, sealed under the day's key for bodies with the same nonce: the envelope, or bytes of the batch
+//! ```
+//!
+//! The header lies in one sector, so it is old or new after a loss of power, never a mixture. It says what the body must
+//! be: a body that is torn, or belongs to another record, does not open.
+
+use super::super::{Kind, Put};
+use super::key::{DayKey, NONCE, Nonce, Sealed};
+use cssr_proto::index::Batch;
+use cssr_proto::parcel::BurnHash;
+use cssr_proto::sizes::{ENVELOPE, ENVELOPE_ID, HASH, TAG};
+use cssr_proto::{EnvelopeId, Hash};
+use rand_core::CryptoRng;
+
+/// Bytes of a record.
+pub(super) const RECORD: usize = 16_384;
+/// Bytes before the body: nonce, sealed header, tag.
+pub(super) const HEADER: usize = RECORD - ENVELOPE;
+/// Bytes of a batch in one record.
+pub(super) const PART: usize = ENVELOPE;
+
+const PLAIN: usize = HEADER - NONCE - TAG;
+const SPARE: usize = PLAIN - 1 - ENVELOPE_ID - HASH - TAG;
+
+/// What a record is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Header {
+    /// An envelope.
+    Envelope { kind: Kind, id: EnvelopeId, burn: Option<BurnHash> },
+    /// A part of a batch. The chain value tells batches apart of which only one was announced.
+    Part { number: u64, part: u32, length: u32, chain: Hash },
+}
+
+/// What stands at a position.
+pub(super) enum Found<T> {
+    /// Nothing was ever written there, or it was erased.
+    Blank,
+    /// A record.
+    Record(T),
+    /// Neither: it was torn while it was written, or it is damaged.
+    Damaged,
+}
+
+/// A record whose body is sealed, and which has no position yet.
+pub(super) struct Draft {
+    bytes: Vec<u8>,
+    header: Header,
+    tag: [u8; TAG],
+}
+
+impl Draft {
+    /// Seals an envelope.
+    pub(super) fn envelope(put: &Put, key: &DayKey, nonce: Nonce) -> Self {
+        Self::new(Header::Envelope { kind: put.kind, id: put.id, burn: put.burn }, put.envelope.as_bytes(), key, nonce)
+    }
+
+    /// Seals a batch, in as many records as it needs.
+    pub(super) fn batch<R: CryptoRng + ?Sized>(batch: &Batch, key: &DayKey, rng: &mut R) -> Vec<Self> {
+        let (bytes, chain) = (batch.to_bytes(), batch.chain_value());
+        let length = bytes.len() as u32; // at most a mebibyte
+        let parts = (0u32..).zip(bytes.chunks(PART)).map(|(part, body)| {
+            Self::new(Header::Part { number: batch.number(), part, length, chain }, body, key, random_nonce(rng))
+        });
+        parts.collect()
+    }
+
+    /// `body` is filled up with zeros.
+    fn new(header: Header, body: &[u8], key: &DayKey, nonce: Nonce) -> Self {
+        let mut bytes = Vec::with_capacity(RECORD);
+        bytes.extend_from_slice(&nonce);
+        bytes.resize(HEADER, 0);
+        bytes.extend_from_slice(body);
+        bytes.resize(RECORD, 0);
+        let tag = key.seal(Sealed::Body, &nonce, bytes.get_mut(HEADER..).unwrap_or_default());
+        Self { bytes, header, tag }
+    }
+
+    /// Seals the header for a position: the record, ready to be written there.
+    pub(super) fn finish(mut self, key: &DayKey, position: u32) -> Vec<u8> {
+        let mut header = self.header.encode(&self.tag);
+        if let Some((nonce, rest)) = self.bytes.split_first_chunk_mut::<NONCE>() {
+            let tag = key.seal(Sealed::Header(position), nonce, &mut header);
+            for (to, from) in rest.iter_mut().zip(header.iter().chain(&tag)) {
+                *to = *from;
+            }
+        }
+        self.bytes
+    }
+}
+
+/// Draws a nonce.
+pub(super) fn random_nonce<R: CryptoRng + ?Sized>(rng: &mut R) -> Nonce {
+    let mut nonce = [0; NONCE];
+    rng.fill_bytes(&mut nonce);
+    nonce
+}
+
+/// Opens the first [`HEADER`] bytes of what stands at a position.
+pub(super) fn open_header(key: &DayKey, position: u32, bytes: &[u8; HEADER]) -> Found<Header> {
+    match open_tagged(key, position, bytes) {
+        Found::Record((header, _, _)) => Found::Record(header),
+        Found::Blank => Found::Blank,
+        Found::Damaged => Found::Damaged,
+    }
+}
+
+/// Opens what stands at a position, in place; the body begins at [`HEADER`] afterwards.
+pub(super) fn open_record(key: &DayKey, position: u32, bytes: &mut [u8; RECORD]) -> Found<Header> {
+    let Some((head, body)) = bytes.split_first_chunk_mut::<HEADER>() else { return Found::Damaged };
+    match open_tagged(key, position, head) {
+        Found::Record((header, nonce, tag)) if key.open(Sealed::Body, &nonce, body, &tag) => Found::Record(header),
+        Found::Blank => Found::Blank,
+        Found::Record(_) | Found::Damaged => Found::Damaged,
+    }
+}
+
+fn open_tagged(key: &DayKey, position: u32, bytes: &[u8; HEADER]) -> Found<(Header, Nonce, [u8; TAG])> {
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Found::Blank;
+    }
+    let open = || {
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>()?;
+        let (sealed, tag) = sealed.split_last_chunk::<TAG>()?;
+        let mut plain: [u8; PLAIN] = sealed.try_into().ok()?;
+        if !key.open(Sealed::Header(position), nonce, &mut plain, tag) {
+            return None;
+        }
+        let (header, tag) = Header::decode(&plain)?;
+        Some((header, *nonce, tag))
+    };
+    open().map_or(Found::Damaged, Found::Record)
+}
+
+impl Header {
+    fn encode(&self, tag: &[u8; TAG]) -> [u8; PLAIN] {
+        let mut out = Vec::with_capacity(PLAIN);
+        match self {
+            Self::Envelope { kind, id, burn } => {
+                out.push(match (kind, burn) {
+                    (Kind::Letter, _) => 1,
+                    (Kind::Chunk, None) => 2,
+                    (Kind::Chunk, Some(_)) => 3,
+                });
+                out.extend_from_slice(id.as_bytes());
+                out.extend_from_slice(&burn.map_or([0; HASH], |hash| hash.0));
+            }
+            Self::Part { number, part, length, chain } => {
+                out.push(4);
+                out.extend_from_slice(&number.to_be_bytes());
+                out.extend_from_slice(&part.to_be_bytes());
+                out.extend_from_slice(&length.to_be_bytes());
+                out.extend_from_slice(&chain.0);
+            }
+        }
+        out.extend_from_slice(tag);
+        out.resize(PLAIN, 0);
+        #[expect(clippy::expect_used, reason = "the line above gives it its length")]
+        out.try_into().expect("a header has one length")
+    }
+
+    fn decode(plain: &[u8; PLAIN]) -> Option<(Self, [u8; TAG])> {
+        let (what, rest) = plain.split_first()?;
+        let (id, rest) = rest.split_first_chunk::<ENVELOPE_ID>()?;
+        let (hash, rest) = rest.split_first_chunk::<HASH>()?;
+        let (tag, spare) = rest.split_first_chunk::<TAG>()?;
+        if spare != [0; SPARE] {
+            return None;
+        }
+        let envelope = |kind, burn| Self::Envelope { kind, id: EnvelopeId(*id), burn };
+        let header = match what {
+            1 => envelope(Kind::Letter, None),
+            2 => envelope(Kind::Chunk, None),
+            3 => envelope(Kind::Chunk, Some(BurnHash(*hash))),
+            4 => {
+                let (number, rest) = id.split_first_chunk::<8>()?;
+                let (part, length) = rest.split_first_chunk::<4>()?;
+                Self::Part {
+                    number: u64::from_be_bytes(*number),
+                    part: u32::from_be_bytes(*part),
+                    length: u32::from_be_bytes(length.try_into().ok()?),
+                    chain: Hash(*hash),
+                }
+            }
+            _ => return None,
+        };
+        Some((header, *tag))
+    }
+}

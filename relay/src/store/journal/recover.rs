@@ -1,0 +1,267 @@
+//! Opening a store. A journal says itself what is in it, so a damaged block costs what stood in it and no more, and is
+//! counted; only what must not be guessed keeps a store from opening: which days there are, and their keys.
+
+use super::super::ledger::{Ledger, Place, first_head};
+use super::super::open_error::io;
+use super::super::volume_id::VolumeId;
+use super::super::{Kind, OpenError};
+use super::JournalConfig;
+use super::disk::{Disk, Lock};
+use super::family::{Family, Files, JOURNAL};
+use super::files;
+use super::index::{self, Contents};
+use super::key::{DayKey, Loaded};
+use super::manifest::Manifest;
+use super::scan::{Scanned, scan};
+use super::statements::Statements;
+use cssr_proto::Day;
+use cssr_proto::index::{Batch, Head};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::TryLockError;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// What was found damaged when a store was opened. Only journals that were read then are judged: those in which something
+/// was going on when the store was last stopped in disorder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Damage {
+    /// Blocks that do not open. Some of a crash are what was being written just then, which nobody was told of.
+    pub blocks: u64,
+    /// Envelopes that are listed and cannot be read.
+    pub envelopes: u64,
+    /// Batches that are missing in the chains.
+    pub batches: u64,
+}
+
+/// Where the parts of a store are.
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) root: PathBuf,
+    pub(super) keys: PathBuf,
+    pub(super) days: PathBuf,
+}
+
+impl Home {
+    pub(super) fn new(disk: Arc<dyn Disk>, root: PathBuf) -> Self {
+        Self { disk, keys: root.join("keys"), days: root.join("days"), root }
+    }
+
+    pub(super) fn folder(&self, id: VolumeId) -> PathBuf {
+        self.days.join(id.to_string())
+    }
+
+    /// Destroys a day: its key first, for good; then what was sealed under it. The sign of it stays where the key was, so
+    /// that a store whose manifest still lists the day opens.
+    pub(super) fn destroy(&self, id: VolumeId) -> std::io::Result<()> {
+        DayKey::destroy(&*self.disk, &self.keys, id)?;
+        files::remove_folder(&*self.disk, &self.folder(id))
+    }
+
+    /// Removes the sign, once the manifest does not list the day any more.
+    pub(super) fn clear(&self, id: VolumeId) -> std::io::Result<()> {
+        files::remove(&*self.disk, &self.keys, &id.key_name()).map(|_| ())
+    }
+}
+
+/// A store that has been opened and checked.
+pub(super) struct Recovered {
+    pub(super) ledger: Ledger,
+    pub(super) families: BTreeMap<VolumeId, Arc<Family>>,
+    pub(super) statements: Statements,
+    pub(super) home: Home,
+    pub(super) lock: Box<dyn Lock>,
+    pub(super) damage: Damage,
+}
+
+pub(super) fn recover(
+    config: &JournalConfig,
+    disk: Arc<dyn Disk>,
+    syncs: &Arc<AtomicU64>,
+) -> Result<Recovered, OpenError> {
+    let home = Home::new(disk, config.directory.clone());
+    let disk = &*home.disk;
+    for folder in [&home.root, &home.keys, &home.days] {
+        files::make_folder(disk, folder).map_err(io("make the store's folders"))?;
+    }
+    let lock = disk.lock(&home.root.join("lock")).map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::Locked,
+        TryLockError::Error(error) => io("lock the store")(error),
+    })?;
+    for folder in [&home.root, &home.keys] {
+        files::remove_unfinished(disk, folder).map_err(io("remove unfinished files"))?;
+    }
+    let statements = Statements::open(&home.disk, &home.root).map_err(io("open the statements"))?;
+    let manifest = manifest(&home, config)?;
+    remove_unlisted(&home, &manifest)?;
+
+    let mut recovery = Recovery {
+        home: &home,
+        syncs,
+        ledger: Ledger::new(&config.relay, config.quotas),
+        families: BTreeMap::new(),
+        batches: Vec::new(),
+        damage: Damage::default(),
+    };
+    recovery.ledger.advance(manifest.latest);
+    let mut gone = Vec::new();
+    for id in manifest.families() {
+        match DayKey::load(disk, &home.keys, id).map_err(io("read a day's key"))? {
+            Loaded::Key(key) => recovery.open(id, key)?,
+            Loaded::Destroyed => gone.push(id),
+            Loaded::Missing => return Err(OpenError::NoKey(id.to_string())),
+        }
+    }
+    for kind in [Kind::Letter, Kind::Chunk] {
+        recovery.link(kind, manifest.head(kind));
+    }
+    let Recovery { ledger, families, damage, .. } = recovery;
+    finish_expiry(&home, config, &ledger, &families, &gone).map_err(io("destroy what has expired"))?;
+    Ok(Recovered { ledger, families, statements, lock, damage, home })
+}
+
+/// Reads the manifest, or makes the first one.
+fn manifest(home: &Home, config: &JournalConfig) -> Result<Manifest, OpenError> {
+    let disk = &*home.disk;
+    if let Some(manifest) = Manifest::read(disk, &home.root)? {
+        if manifest.is_for(&config.relay) {
+            return Ok(manifest);
+        }
+        return Err(OpenError::Chain("they belong to a relay with another key"));
+    }
+    let names = disk.list(&home.keys).and_then(|keys| Ok((keys, disk.list(&home.days)?)));
+    let (keys, days) = names.map_err(io("list the days"))?;
+    if !keys.is_empty() || !days.is_empty() {
+        return Err(OpenError::NoManifest);
+    }
+    let heads = [Kind::Letter, Kind::Chunk].map(|kind| first_head(kind, &config.relay));
+    let manifest = Manifest::new(&config.relay, Day::FIRST, heads, []);
+    manifest.write(disk, &home.root).map_err(io("write the manifest"))?;
+    Ok(manifest)
+}
+
+/// Removes days that were only being made, or had been destroyed but for the sign of it. Another day that the manifest
+/// does not list is refused: it holds something.
+fn remove_unlisted(home: &Home, manifest: &Manifest) -> Result<(), OpenError> {
+    let disk = &*home.disk;
+    let listed: BTreeSet<String> = manifest.families().map(|id| id.to_string()).collect();
+    let names = disk.list(&home.keys).and_then(|keys| Ok((keys, disk.list(&home.days)?)));
+    let (keys, days) = names.map_err(io("list the days"))?;
+    let names =
+        keys.iter().map(|name| name.strip_suffix(".key").unwrap_or(name)).chain(days.iter().map(String::as_str));
+    for name in names.filter(|name| !listed.contains(*name)) {
+        let folder = home.days.join(name);
+        let length = match disk.open(&folder.join(JOURNAL)).and_then(|journal| journal.length()) {
+            Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::NotFound => 0,
+            Err(error) => return Err(io("open a journal")(error)),
+        };
+        if length > 0 {
+            return Err(OpenError::Unlisted(name.into()));
+        }
+        files::remove_folder(disk, &folder)
+            .and_then(|()| files::remove(disk, &home.keys, &format!("{name}.key")))
+            .map_err(io("remove a day that was only being made"))?;
+    }
+    Ok(())
+}
+
+fn finish_expiry(
+    home: &Home,
+    config: &JournalConfig,
+    ledger: &Ledger,
+    families: &BTreeMap<VolumeId, Arc<Family>>,
+    gone: &[VolumeId],
+) -> std::io::Result<()> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    gone.iter().try_for_each(|id| home.destroy(*id))?;
+    let heads = [ledger.head(Kind::Letter), ledger.head(Kind::Chunk)];
+    Manifest::new(&config.relay, ledger.latest(), heads, families.keys().copied()).write(&*home.disk, &home.root)?;
+    gone.iter().try_for_each(|id| home.clear(*id))
+}
+
+struct Recovery<'a> {
+    home: &'a Home,
+    syncs: &'a Arc<AtomicU64>,
+    ledger: Ledger,
+    families: BTreeMap<VolumeId, Arc<Family>>,
+    batches: Vec<(Kind, Batch)>,
+    damage: Damage,
+}
+
+impl Recovery<'_> {
+    /// Takes up a family: by its index if there is one, otherwise by its journal.
+    fn open(&mut self, id: VolumeId, key: DayKey) -> Result<(), OpenError> {
+        let disk = &*self.home.disk;
+        let folder = self.home.folder(id);
+        let files = Files::open(disk, &folder, id, key).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                OpenError::Database { volume: id.to_string(), reason: "a file of it is missing".into() }
+            }
+            _ => io("open a journal")(error),
+        })?;
+        files::remove_unfinished(disk, &folder).map_err(io("remove unfinished files"))?;
+        let indexed = index::read(disk, &files).map_err(io("read an index"))?;
+        let has_index = indexed.is_some();
+        let scanned = match indexed {
+            Some(contents) => Scanned { contents, ..Scanned::default() },
+            None => {
+                files::remove(disk, &folder, index::NAME).map_err(io("remove an index"))?;
+                scan(&files).map_err(io("read a journal"))?
+            }
+        };
+        let Scanned { contents, unburned, damaged, lost } = scanned;
+        let taken = (contents.taken.as_slice(), contents.marks_taken.as_slice());
+        let family = Family::new(files, taken, has_index, Arc::clone(self.syncs));
+        let family = family.map_err(io("open a journal"))?;
+        family.erase(&unburned).map_err(io("erase what was burned"))?;
+        self.families.insert(id, Arc::new(family));
+        self.damage.blocks += damaged;
+        self.damage.envelopes += lost;
+        self.add(id, contents);
+        Ok(())
+    }
+
+    fn add(&mut self, VolumeId { kind, day }: VolumeId, contents: Contents) {
+        let Contents { batches, known, waiting, .. } = contents;
+        self.ledger.advance(day);
+        self.ledger.expect(known.len());
+        for (id, spot) in known {
+            if self.ledger.place(&id).is_none() {
+                self.ledger.restore(id, Place { kind, day, number: spot.position, burned: spot.burned });
+            }
+        }
+        self.ledger.restore_waiting(kind, day, waiting);
+        self.batches.extend(batches.into_iter().map(|batch| (kind, batch)));
+    }
+
+    /// Lists the batches of a kind. The chain goes on from the last one that is known of, though others be missing.
+    fn link(&mut self, kind: Kind, known: Head) {
+        let of_kind = self.batches.extract_if(.., |(of, _)| *of == kind);
+        let mut batches: Vec<Batch> = of_kind.map(|(_, batch)| batch).collect();
+        batches.sort_unstable_by_key(Batch::number);
+        let mut head: Option<Head> = None;
+        for batch in batches {
+            if let Some(head) = head
+                && head.follow(&batch).is_err()
+            {
+                self.damage.batches += batch.number().saturating_sub(head.number()).saturating_sub(1).max(1);
+            }
+            head = Some(batch.head());
+            self.ledger.publish(kind, Arc::new(batch));
+        }
+        match head {
+            Some(head) if head.number() >= known.number() => {}
+            _ => {
+                let missing = head.filter(|head| head.day() == known.day());
+                self.damage.batches += missing.map_or(0, |head| known.number() - head.number());
+                self.ledger.set_head(kind, known);
+            }
+        }
+    }
+}

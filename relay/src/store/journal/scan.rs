@@ -1,0 +1,215 @@
+//! Reading a journal from end to end, to find out what is in it: after every stop that was not in good order.
+//!
+//! Headers say what there is. Bodies are read only where a power cut may have torn them: what a batch lists was synced
+//! before the batch was, so it is whole, or was damaged later; what waits may be half of a put that nobody was told of.
+
+use super::family::{Files, MARK};
+use super::index::{Contents, LOST, Spot};
+use super::record::{Found, HEADER, Header, PART, RECORD};
+use cssr_proto::index::Batch;
+use cssr_proto::{EnvelopeId, Hash};
+use std::collections::BTreeMap;
+use std::io;
+
+/// Reads at once: disks answer many at a time faster than one after the other.
+const READERS: u32 = 8;
+/// Positions for which a thread of its own is worth while.
+const FEWEST: u32 = 512;
+
+/// What a journal holds.
+#[derive(Debug, Default)]
+pub(super) struct Scanned {
+    pub(super) contents: Contents,
+    /// Positions of records that were burned and are still there.
+    pub(super) unburned: Vec<u32>,
+    /// Blocks that are neither blank nor open: torn by a crash, or damaged.
+    pub(super) damaged: u64,
+    /// Envelopes that a batch lists and that are not there.
+    pub(super) lost: u64,
+}
+
+/// Reads all of it, having made sure that what is read is on the disk.
+pub(super) fn scan(files: &Files) -> io::Result<Scanned> {
+    for file in [Some(&files.journal), files.burned.as_ref()].into_iter().flatten() {
+        // What was written and not synced counts from now on, so it must last. And after a sync that failed, the system may
+        // remember what the disk does not have.
+        file.sync()?;
+        file.forget_cached()?;
+    }
+    let positions = count(files.journal.length()?, RECORD)?;
+    let pieces = in_parallel(positions, |position| Ok(Piece::of(files.header(position)?)))?;
+
+    let mut scanned = Scanned::default();
+    let mut envelopes: Vec<(EnvelopeId, u32)> = Vec::new();
+    let mut parts = Parts::new();
+    for (position, found) in pieces {
+        match found {
+            Piece::Blank => continue,
+            Piece::Envelope(id) => envelopes.push((id, position)),
+            Piece::Part(found) => {
+                let PartOf { number, part, length, chain } = *found;
+                let attempt = parts.entry(number).or_default().entry(chain).or_insert((length, BTreeMap::new()));
+                attempt.1.entry(part).or_default().push(position);
+            }
+            Piece::Damaged => scanned.damaged += 1,
+        }
+        scanned.contents.taken.push(position);
+    }
+    let marks = marks(files, &mut scanned)?;
+    for (number, attempts) in parts {
+        // Parts of a batch that is not complete were never announced, or are damaged twice.
+        if let Some(batch) = batch(files, number, attempts)? {
+            scanned.contents.batches.push(batch);
+        }
+    }
+    sort_out(files, &mut scanned, envelopes, marks)?;
+    Ok(scanned)
+}
+
+/// What stands at a position, in little memory: there are a million of them.
+enum Piece {
+    Blank,
+    Envelope(EnvelopeId),
+    Part(Box<PartOf>),
+    Damaged,
+}
+
+struct PartOf {
+    number: u64,
+    part: u32,
+    length: u32,
+    chain: Hash,
+}
+
+impl Piece {
+    fn of(found: Found<Header>) -> Self {
+        match found {
+            Found::Blank => Self::Blank,
+            Found::Record(Header::Envelope { id, .. }) => Self::Envelope(id),
+            Found::Record(Header::Part { number, part, length, chain }) => {
+                Self::Part(Box::new(PartOf { number, part, length, chain }))
+            }
+            Found::Damaged => Self::Damaged,
+        }
+    }
+}
+
+/// The positions of each part of each batch of a number, the batches told apart by chain value, with their lengths.
+type Parts = BTreeMap<u64, BTreeMap<Hash, (u32, BTreeMap<u32, Vec<u32>>)>>;
+
+/// Puts together the one batch of a number that is complete.
+fn batch(
+    files: &Files,
+    number: u64,
+    attempts: BTreeMap<Hash, (u32, BTreeMap<u32, Vec<u32>>)>,
+) -> io::Result<Option<Batch>> {
+    for (chain, (length, parts)) in attempts {
+        let mut bytes = Vec::new();
+        for part in 0..(length as usize).div_ceil(PART) as u32 {
+            for position in parts.get(&part).into_iter().flatten() {
+                if let Found::Record((_, record)) = files.record(*position)? {
+                    bytes.extend_from_slice(record.get(HEADER..).unwrap_or_default());
+                    break;
+                }
+            }
+        }
+        bytes.truncate(length as usize);
+        if let Ok(batch) = Batch::from_bytes(&bytes)
+            && (batch.number(), batch.day(), batch.chain_value()) == (number, files.id.day, chain)
+        {
+            return Ok(Some(batch));
+        }
+    }
+    Ok(None)
+}
+
+fn marks(files: &Files, scanned: &mut Scanned) -> io::Result<BTreeMap<EnvelopeId, u32>> {
+    let mut marks = BTreeMap::new();
+    let Some(file) = &files.burned else { return Ok(marks) };
+    for position in 0..count(file.length()?, MARK)? {
+        match files.mark(position)? {
+            Found::Blank => continue,
+            Found::Record(mark) => drop(marks.insert(mark.id, position)),
+            Found::Damaged => scanned.damaged += 1,
+        }
+        scanned.contents.marks_taken.push(position);
+    }
+    Ok(marks)
+}
+
+/// Brings records, marks and batches together.
+fn sort_out(
+    files: &Files,
+    scanned: &mut Scanned,
+    mut envelopes: Vec<(EnvelopeId, u32)>,
+    mut marks: BTreeMap<EnvelopeId, u32>,
+) -> io::Result<()> {
+    let Scanned { contents, unburned, damaged, lost, .. } = scanned;
+    let mut listed: Vec<EnvelopeId> = contents.batches.iter().flat_map(|batch| batch.ids()).copied().collect();
+    listed.sort_unstable();
+    envelopes.sort_unstable();
+    // An id is there twice only if the journal was tampered with. One counts.
+    envelopes.dedup_by_key(|(id, _)| *id);
+
+    let is_listed = |id: &EnvelopeId| listed.binary_search(id).is_ok();
+    let mut waiting = Vec::new();
+    let mut known = Vec::with_capacity(envelopes.len());
+    for (id, position) in &envelopes {
+        if marks.contains_key(id) {
+            unburned.push(*position);
+        } else if is_listed(id) {
+            known.push((*id, Spot { position: *position, burned: false }));
+        } else {
+            waiting.push((*id, *position));
+        }
+    }
+    let bodies = in_parallel(waiting.len() as u32, |index| {
+        let Some((_, position)) = waiting.get(index as usize) else { return Ok(false) };
+        Ok(matches!(files.record(*position)?, Found::Record(_)))
+    })?;
+    for ((id, position), (_, whole)) in waiting.into_iter().zip(bodies) {
+        if whole {
+            known.push((id, Spot { position, burned: false }));
+            contents.waiting.push(id);
+        } else {
+            *damaged += 1;
+        }
+    }
+    for id in &listed {
+        if let Some(position) = marks.remove(id) {
+            known.push((*id, Spot { position, burned: true }));
+        } else if envelopes.binary_search_by_key(id, |(id, _)| *id).is_err() {
+            known.push((*id, Spot { position: LOST, burned: false }));
+            *lost += 1;
+        }
+    }
+    for (id, position) in marks {
+        known.push((id, Spot { position, burned: true }));
+        contents.waiting.push(id);
+    }
+    contents.known = known;
+    Ok(())
+}
+
+fn count(length: u64, unit: usize) -> io::Result<u32> {
+    u32::try_from(length / unit as u64).map_err(io::Error::other)
+}
+
+/// What `read` gives for each number below `count`, in order.
+fn in_parallel<T: Send>(count: u32, read: impl Fn(u32) -> io::Result<T> + Sync) -> io::Result<Vec<(u32, T)>> {
+    let share = count.div_ceil(READERS).max(FEWEST);
+    let read = &read;
+    std::thread::scope(|scope| {
+        let shares =
+            (0..count.div_ceil(share)).map(|reader| reader * share..count.min((reader + 1).saturating_mul(share)));
+        let readers: Vec<_> = shares
+            .map(|share| scope.spawn(move || share.map(|number| Ok((number, read(number)?))).collect()))
+            .collect();
+        let mut all = Vec::with_capacity(count as usize);
+        for reader in readers {
+            let found: io::Result<Vec<_>> = reader.join().map_err(|_| io::Error::other("a reading thread panicked"))?;
+            all.extend(found?);
+        }
+        Ok(all)
+    })
+}

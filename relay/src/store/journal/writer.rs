@@ -1,0 +1,293 @@
+//! The one thread that writes. What waits together shares a sync.
+
+use super::super::volume_id::VolumeId;
+use super::super::{BurnOutcome, Kind, Lives, Put, PutOutcome, Shelf, StatementName, StoreError};
+use super::disk::is_full;
+use super::family::{Family, FamilyError, Files, Prepared};
+use super::index;
+use super::key::DayKey;
+use super::manifest::Manifest;
+use super::recover::Home;
+use super::{Core, JournalConfig};
+use cssr_proto::index::Batch;
+use cssr_proto::parcel::BurnKey;
+use cssr_proto::{Day, EnvelopeId};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+mod burn;
+mod put;
+
+/// Puts or burns that share a sync at most: the first of them must not wait for ever.
+const GROUP: usize = 256;
+
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+/// What cannot be read, or finds no space, concerns one caller (inner); what cannot be written, all (outer).
+type Change<T> = Result<Result<T, StoreError>, FamilyError>;
+
+pub(super) enum Command {
+    Put(Box<NewPut>, Reply<PutOutcome>),
+    Burn(Burn, Reply<BurnOutcome>),
+    Seal(Kind, Reply<Option<Arc<Batch>>>),
+    Expire(Day, Lives, Reply<usize>),
+    PutStatement(Shelf, StatementName, Vec<u8>, Reply<()>),
+    DeleteStatement(Shelf, StatementName, Reply<bool>),
+    Close(Reply<()>),
+}
+
+pub(super) struct NewPut {
+    pub(super) put: Put,
+    /// The record, if its family was there already.
+    pub(super) prepared: Option<Prepared>,
+}
+
+pub(super) struct Burn {
+    pub(super) id: EnvelopeId,
+    pub(super) key: BurnKey,
+}
+
+pub(super) struct Writer {
+    core: Arc<Core>,
+    home: Home,
+    config: JournalConfig,
+}
+
+impl Writer {
+    pub(super) const fn new(core: Arc<Core>, home: Home, config: JournalConfig) -> Self {
+        Self { core, home, config }
+    }
+
+    /// Works until the store is closed or dropped.
+    pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut next = None;
+        while let Some(command) = next.take().or_else(|| commands.blocking_recv()) {
+            // Nobody may be waiting for an answer any more; that is their choice.
+            match command {
+                Command::Put(put, reply) => {
+                    let mut group = vec![(*put, reply)];
+                    next = gather(&mut commands, &mut group, |command| match command {
+                        Command::Put(put, reply) => Ok((*put, reply)),
+                        other => Err(other),
+                    });
+                    self.share(group, Self::put);
+                }
+                Command::Burn(burn, reply) => {
+                    let mut group = vec![(burn, reply)];
+                    next = gather(&mut commands, &mut group, |command| match command {
+                        Command::Burn(burn, reply) => Ok((burn, reply)),
+                        other => Err(other),
+                    });
+                    self.share(group, Self::burn);
+                }
+                Command::Seal(kind, reply) => drop(reply.send(self.guarded(|writer| writer.seal(kind)).flatten())),
+                Command::Expire(today, lives, reply) => drop(reply.send(self.expire(today, lives))),
+                Command::PutStatement(shelf, name, bytes, reply) => {
+                    let put = |writer: &mut Self| unless_full(writer.core.statements.put(shelf, &name, &bytes));
+                    drop(reply.send(self.guarded(put).flatten()));
+                }
+                Command::DeleteStatement(shelf, name, reply) => {
+                    let delete = |writer: &mut Self| unless_full(writer.core.statements.delete(shelf, &name));
+                    drop(reply.send(self.guarded(delete).flatten()));
+                }
+                Command::Close(reply) => {
+                    drop(reply.send(self.close()));
+                    return;
+                }
+            }
+        }
+        let _ = self.close();
+    }
+
+    /// Does a group of changes together, and answers them all.
+    fn share<C, T>(
+        &mut self,
+        group: Vec<(C, Reply<T>)>,
+        change: impl FnOnce(&mut Self, Vec<C>) -> Result<Vec<Result<T, StoreError>>, FamilyError>,
+    ) {
+        let (changes, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        match self.guarded(|writer| change(writer, changes)) {
+            Ok(outcomes) => {
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                    let _ = reply.send(outcome);
+                }
+            }
+            Err(error) => {
+                for reply in replies {
+                    let _ = reply.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Both copies of the batch's records, each at a random position like any other.
+    fn seal(&mut self, kind: Kind) -> Change<Option<Arc<Batch>>> {
+        let batch = self.core.state().ledger.next_batch(kind);
+        let Some(batch) = batch.map_err(|_| FamilyError::Damaged("no number is left"))? else { return Ok(Ok(None)) };
+        let family = self.existing(VolumeId { kind, day: batch.day() })?;
+        let drafts: Vec<_> = (0..2).flat_map(|_| self.core.draft_batch(&batch, &family)).collect();
+        match unless_full(family.prepare(&*self.home.disk, drafts.len()))? {
+            Ok(()) => {}
+            Err(full) => return Ok(Err(full)),
+        }
+        for draft in drafts {
+            let position = family.place(self.core.random())?;
+            family.write(position, &draft.finish(family.key(), position))?;
+        }
+        family.sync()?;
+        self.core.state_mut().ledger.publish(kind, Arc::clone(&batch));
+        // A window that is not open now is opened by the next put, if there is space.
+        unless_full(family.sealed(batch.ids().len()))?.unwrap_or_default();
+        Ok(Ok(Some(batch)))
+    }
+
+    fn expire(&mut self, today: Day, lives: Lives) -> Result<usize, StoreError> {
+        // Not `guarded`: what must be forgotten is forgotten even if nothing can be acknowledged any more.
+        let expired = catch_unwind(AssertUnwindSafe(|| self.destroy_expired(today, lives)));
+        let expired = expired.unwrap_or(Err(FamilyError::Damaged("it panicked"))).map_err(|error| self.fail(&error))?;
+        if self.core.failure.get().is_none() {
+            self.tidy();
+        }
+        Ok(expired)
+    }
+
+    fn destroy_expired(&mut self, today: Day, lives: Lives) -> Result<usize, FamilyError> {
+        let (expired, advanced) = {
+            let mut state = self.core.state_mut();
+            let advanced = today > state.ledger.latest();
+            state.ledger.advance(today);
+            let latest = state.ledger.latest();
+            let expired = state.families.keys().filter(|id| latest.since(id.day) > lives.of(id.kind)).copied();
+            (expired.collect::<Vec<_>>(), advanced)
+        };
+        // The heads must be safe before the batches they follow from are gone. A full disk may not let them be; it is the
+        // lesser evil then to go on, which also makes room for the second attempt.
+        let heads = if advanced || !expired.is_empty() { self.write_manifest([]) } else { Ok(()) };
+        if expired.is_empty() {
+            return Ok(heads.map(|()| 0)?);
+        }
+        for id in &expired {
+            let mut state = self.core.state_mut();
+            state.ledger.forget(id.kind, id.day);
+            state.families.remove(id);
+        }
+        // One that cannot be destroyed must not keep the others, and must be found again.
+        let failed: Vec<_> = expired.iter().filter_map(|id| Some((*id, self.home.destroy(*id).err()?))).collect();
+        self.write_manifest(failed.iter().map(|(id, _)| *id))?;
+        if let Some((_, error)) = failed.into_iter().next() {
+            return Err(error.into());
+        }
+        for id in &expired {
+            self.home.clear(*id)?;
+        }
+        Ok(expired.len())
+    }
+
+    /// Days that have passed change seldom: they get their index, so that they need not be read after a crash, and give
+    /// back the space that nothing will be written to. Neither is needed, so what fails is left.
+    fn tidy(&self) {
+        let latest = self.core.state().ledger.latest();
+        let families: Vec<_> = self.core.state().families.values().cloned().collect();
+        for family in families {
+            let VolumeId { kind, day } = family.id();
+            let quiet = day < latest && self.core.state().ledger.waiting_count(kind, day) == 0;
+            if quiet && family.wants_index() {
+                let _ = family.trim();
+                self.write_index(&family);
+            }
+        }
+    }
+
+    fn write_index(&self, family: &Family) {
+        let nonce = self.core.nonce();
+        if index::write(&*self.home.disk, family, &self.core.state().ledger, &nonce).is_ok() {
+            family.indexed();
+        }
+    }
+
+    /// The family of a kind and day that has something.
+    fn existing(&self, id: VolumeId) -> Result<Arc<Family>, FamilyError> {
+        self.core.state().families.get(&id).cloned().ok_or(FamilyError::Damaged("a day is missing"))
+    }
+
+    /// The family of a kind and day; a new one with a new key if there is none.
+    fn family(&mut self, id: VolumeId) -> Result<Arc<Family>, FamilyError> {
+        if let Some(family) = self.core.state().families.get(&id) {
+            return Ok(Arc::clone(family));
+        }
+        let disk = &*self.home.disk;
+        let key = DayKey::create(disk, &self.home.keys, id, &mut **self.core.rng())?;
+        let files = Files::create(disk, &self.home.folder(id), id, key)?;
+        let family = Family::new(files, (&[], &[]), false, Arc::clone(&self.core.syncs))?;
+        self.write_manifest([id])?;
+        let family = Arc::new(family);
+        self.core.state_mut().families.insert(id, Arc::clone(&family));
+        Ok(family)
+    }
+
+    /// Writes down what there is, and `others`.
+    fn write_manifest(&self, others: impl IntoIterator<Item = VolumeId>) -> std::io::Result<()> {
+        let state = self.core.state();
+        let heads = [state.ledger.head(Kind::Letter), state.ledger.head(Kind::Chunk)];
+        let families = state.families.keys().copied().chain(others);
+        let manifest = Manifest::new(&self.config.relay, state.ledger.latest(), heads, families);
+        manifest.write(&*self.home.disk, &self.home.root)
+    }
+
+    /// Readers that are under way keep their files open until they are done.
+    fn close(&mut self) -> Result<(), StoreError> {
+        let closed = self.guarded(|writer| {
+            let families: Vec<_> = writer.core.state().families.values().cloned().collect();
+            for family in families.iter().filter(|family| family.wants_index()) {
+                // Without it the journal is read on opening.
+                writer.write_index(family);
+            }
+            unless_full(writer.write_manifest([]))
+        });
+        let mut state = self.core.state_mut();
+        state.open = false;
+        state.families.clear();
+        closed.flatten().or_else(|error| if error == StoreError::NoSpace { Ok(()) } else { Err(error) })
+    }
+
+    /// Does something that changes the store, unless an earlier change could not be made durable.
+    fn guarded<T>(&mut self, change: impl FnOnce(&mut Self) -> Result<T, FamilyError>) -> Result<T, StoreError> {
+        if let Some(why) = self.core.failure.get() {
+            return Err(StoreError::Failed(why.clone()));
+        }
+        match catch_unwind(AssertUnwindSafe(|| change(self))) {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(self.fail(&error)),
+            Err(_) => Err(self.fail(&FamilyError::Damaged("it panicked"))),
+        }
+    }
+
+    /// From here on nothing is acknowledged. What was written but not synced may or may not be there after a restart.
+    fn fail(&self, error: &FamilyError) -> StoreError {
+        StoreError::Failed(self.core.failure.get_or_init(|| error.to_string()).clone())
+    }
+}
+
+/// Takes from the queue what can share a sync; returns the first command that cannot.
+fn gather<T>(
+    commands: &mut mpsc::Receiver<Command>,
+    group: &mut Vec<T>,
+    take: impl Fn(Command) -> Result<T, Command>,
+) -> Option<Command> {
+    while group.len() < GROUP {
+        match take(commands.try_recv().ok()?) {
+            Ok(another) => group.push(another),
+            Err(other) => return Some(other),
+        }
+    }
+    None
+}
+
+/// Want of space before anything was changed is no failure of the store.
+fn unless_full<T>(result: std::io::Result<T>) -> Change<T> {
+    match result {
+        Ok(done) => Ok(Ok(done)),
+        Err(error) if is_full(&error) => Ok(Err(StoreError::NoSpace)),
+        Err(error) => Err(error.into()),
+    }
+}
