@@ -6,7 +6,9 @@ use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::parcel::BurnKey;
 use cssr_proto::sizes::ENVELOPE;
 use cssr_proto::{Day, Envelope, EnvelopeId};
-use cssr_relay::store::{BurnOutcome, Kind, Lives, Put, PutOutcome, Quotas, SledConfig, SledStore, Store};
+use cssr_relay::store::{
+    BurnOutcome, JournalConfig, JournalStore, Kind, Lives, Put, PutOutcome, Quotas, SledConfig, SledStore, Store,
+};
 use rand_core::{Rng as _, SeedableRng as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -16,7 +18,8 @@ use std::sync::Arc;
 
 type ChaCha20Rng = chacha20::ChaCha20Rng;
 
-/// Set for the child: the store's folder, and the first seed it may use.
+/// Set for the child: the engine, the store's folder, and the first seed it may use.
+const ENGINE: &str = "CSSR_STORE_CRASH_ENGINE";
 const FOLDER: &str = "CSSR_STORE_CRASH_FOLDER";
 const SEED: &str = "CSSR_STORE_CRASH_SEED";
 const CYCLES: u64 = 6;
@@ -25,10 +28,30 @@ const RELAY: RelayPublicKey = RelayPublicKey([3; 32]);
 const LIVES: Lives = Lives { letters: 2, chunks: 2 };
 const FIRST_DAY: u32 = 20_000;
 
-fn open(folder: &Path, seed: u64) -> SledStore {
-    let quotas = Quotas { letters: u64::MAX, chunks: u64::MAX };
-    let config = SledConfig { directory: folder.join("store"), relay: RELAY, quotas };
-    SledStore::open(&config, ChaCha20Rng::seed_from_u64(seed)).unwrap()
+const QUOTAS: Quotas = Quotas { letters: u64::MAX, chunks: u64::MAX };
+
+trait Engine: Store + Sized {
+    const NAME: &'static str;
+
+    fn open(folder: &Path, seed: u64) -> Self;
+}
+
+impl Engine for SledStore {
+    const NAME: &'static str = "sled";
+
+    fn open(folder: &Path, seed: u64) -> Self {
+        let config = SledConfig { directory: folder.join("store"), relay: RELAY, quotas: QUOTAS };
+        Self::open(&config, ChaCha20Rng::seed_from_u64(seed)).unwrap()
+    }
+}
+
+impl Engine for JournalStore {
+    const NAME: &'static str = "journal";
+
+    fn open(folder: &Path, seed: u64) -> Self {
+        let config = JournalConfig { directory: folder.join("store"), relay: RELAY, quotas: QUOTAS };
+        Self::open(&config, ChaCha20Rng::seed_from_u64(seed)).unwrap()
+    }
 }
 
 /// Everything about an envelope follows from its seed. Every third is a chunk.
@@ -68,11 +91,19 @@ fn announce(kind: Kind, batch: &Batch) -> String {
 /// Not a test: what the child does until it is killed.
 #[test]
 fn child() {
-    let Ok(folder) = std::env::var(FOLDER) else { return };
+    match std::env::var(ENGINE).as_deref() {
+        Ok(SledStore::NAME) => be_child::<SledStore>(),
+        Ok(JournalStore::NAME) => be_child::<JournalStore>(),
+        _ => {}
+    }
+}
+
+fn be_child<E: Engine>() {
+    let folder = std::env::var(FOLDER).unwrap();
     let first: u64 = std::env::var(SEED).unwrap().parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     runtime.block_on(async {
-        let store = Arc::new(open(&PathBuf::from(folder), first));
+        let store = Arc::new(E::open(&PathBuf::from(folder), first));
         let day = FIRST_DAY + (first >> 32) as u32 / 2;
         store.expire(Day(day), LIVES).await.unwrap();
         say(&format!("expired {day}"));
@@ -134,9 +165,10 @@ impl Said {
 }
 
 /// Runs a child until it has said `lines` lines, kills it, and hears what else it had said.
-fn run_and_kill(folder: &Path, first: u64, lines: usize, said: &mut Said) {
+fn run_and_kill<E: Engine>(folder: &Path, first: u64, lines: usize, said: &mut Said) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(ENGINE, E::NAME)
         .env(FOLDER, folder)
         .env(SEED, first.to_string())
         .stdout(Stdio::piped())
@@ -156,7 +188,7 @@ fn run_and_kill(folder: &Path, first: u64, lines: usize, said: &mut Said) {
     assert!(!child.wait().unwrap().success());
 }
 
-async fn check(store: &SledStore, said: &Said) {
+async fn check(store: &impl Store, said: &Said) {
     let alive = |day: u32| said.day.saturating_sub(day) <= LIVES.letters;
     for (seed, day) in &said.stored {
         let put = put(*seed, *day);
@@ -187,17 +219,26 @@ async fn check(store: &SledStore, said: &Said) {
     }
 }
 
-#[test]
-fn what_was_acknowledged_survives_kill_9() {
+fn survives_kill_9<E: Engine>() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut said = Said::default();
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     for cycle in 0..CYCLES {
         let lines = 20 + rng.next_u64() % 400;
-        run_and_kill(folder.path(), cycle << 32, lines as usize, &mut said);
-        let store = open(folder.path(), 1_000 + cycle);
+        run_and_kill::<E>(folder.path(), cycle << 32, lines as usize, &mut said);
+        let store = E::open(folder.path(), 1_000 + cycle);
         runtime.block_on(check(&store, &said));
     }
     assert!(said.stored.len() > 100 && said.batches.len() > 8 && !said.burned.is_empty());
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    survives_kill_9::<JournalStore>();
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9_on_plain_sled() {
+    survives_kill_9::<SledStore>();
 }

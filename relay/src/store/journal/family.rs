@@ -302,7 +302,7 @@ impl Family {
         !self.has_index.load(Ordering::Relaxed)
     }
 
-    /// An index has been written, which is true until the next change.
+    /// There is, or may be, an index now, which is true until the next change.
     pub(super) fn indexed(&self) {
         self.has_index.store(true, Ordering::Relaxed);
     }

@@ -57,13 +57,14 @@ pub(super) fn remove_unfinished(disk: &dyn Disk, folder: &Path) -> io::Result<()
     Ok(())
 }
 
-/// Removes a file durably; whether it was there.
+/// Removes a file durably; whether it was there. If it was not, its removal may not have been durable until now.
 pub(super) fn remove(disk: &dyn Disk, folder: &Path, name: &str) -> io::Result<bool> {
-    match disk.remove(&folder.join(name)) {
-        Ok(()) => disk.sync_folder(folder).map(|()| true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+    let removed = match disk.remove(&folder.join(name)) {
+        Ok(()) => true,
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
+        Err(error) => return Err(error),
+    };
+    disk.sync_folder(folder).map(|()| removed)
 }
 
 /// Removes a folder and the files in it durably; it may be gone already.

@@ -148,8 +148,7 @@ fn sort_out(
     let mut listed: Vec<EnvelopeId> = contents.batches.iter().flat_map(|batch| batch.ids()).copied().collect();
     listed.sort_unstable();
     envelopes.sort_unstable();
-    // An id is there twice only if the journal was tampered with. One counts.
-    envelopes.dedup_by_key(|(id, _)| *id);
+    let envelopes = one_of_each(files, envelopes)?;
 
     let is_listed = |id: &EnvelopeId| listed.binary_search(id).is_ok();
     let mut waiting = Vec::new();
@@ -189,6 +188,23 @@ fn sort_out(
     }
     contents.known = known;
     Ok(())
+}
+
+/// Of several records with one id, sorted by id, the one that is whole. The others were torn before anybody was told of
+/// them, so it was put again.
+fn one_of_each(files: &Files, envelopes: Vec<(EnvelopeId, u32)>) -> io::Result<Vec<(EnvelopeId, u32)>> {
+    let mut single: Vec<(EnvelopeId, u32)> = Vec::with_capacity(envelopes.len());
+    for (id, position) in envelopes {
+        match single.last_mut() {
+            Some((last, kept)) if *last == id => {
+                if !matches!(files.record(*kept)?, Found::Record(_)) {
+                    *kept = position;
+                }
+            }
+            _ => single.push((id, position)),
+        }
+    }
+    Ok(single)
 }
 
 fn count(length: u64, unit: usize) -> io::Result<u32> {

@@ -1,5 +1,9 @@
 //! What is special to this engine: its files.
 
+mod model;
+mod power;
+mod sim;
+
 use super::super::conformance::{Engine, relay_key};
 use super::super::{OpenError, Quotas, Store as _};
 use super::{JournalConfig, JournalStore};

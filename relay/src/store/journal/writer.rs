@@ -199,10 +199,9 @@ impl Writer {
     }
 
     fn write_index(&self, family: &Family) {
-        let nonce = self.core.nonce();
-        if index::write(&*self.home.disk, family, &self.core.state().ledger, &nonce).is_ok() {
-            family.indexed();
-        }
+        // Before it is tried: one that failed may be there even so, and must go before the next change.
+        family.indexed();
+        let _ = index::write(&*self.home.disk, family, &self.core.state().ledger, &self.core.nonce());
     }
 
     /// The family of a kind and day that has something.

@@ -1,0 +1,449 @@
+//! A disk in memory that can lose power and fail at any call.
+//!
+//! What was not synced when the power is cut is there or not, sector by sector and name by name, as a seed decides. A sync
+//! that fails may have written anything of it, and whatever it has not written is never written by a later one: so do real
+//! systems. Nothing is ever freed, so a test can search what a thief of the disk would.
+
+use super::super::disk::{Disk, DiskFile, Lock};
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::TryLockError;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+const SECTOR: u64 = 512;
+
+/// What goes wrong at the calls that change something, counted from when it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The call with this number and all that follow fail, and what the call was about to do is done in part.
+    PowerCut(u64),
+    /// The call with this number fails, and is done in part.
+    Broken(u64),
+    /// The syncs of files from this number on fail, so many of them.
+    BrokenSyncs(u64, u64),
+    /// The calls from this number on, so many of them, find no space. Such a call changes nothing.
+    Full(u64, u64),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Sim(Arc<Mutex<World>>);
+
+#[derive(Debug)]
+struct World {
+    rng: ChaCha20Rng,
+    inodes: Vec<Inode>,
+    volatile: BTreeMap<PathBuf, Node>,
+    durable: BTreeMap<PathBuf, Node>,
+    fault: Option<Fault>,
+    calls: u64,
+    syncs: u64,
+    powered: bool,
+    locked: bool,
+    /// Ranges that were given back though the disk still had something in them.
+    punched_alive: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Node {
+    Folder,
+    File(usize),
+}
+
+#[derive(Debug, Default)]
+struct Inode {
+    volatile: Content,
+    durable: Content,
+    dirty: BTreeSet<u64>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Content {
+    length: u64,
+    sectors: BTreeMap<u64, [u8; SECTOR as usize]>,
+}
+
+impl Content {
+    fn sector(&self, number: u64) -> [u8; SECTOR as usize] {
+        self.sectors.get(&number).copied().unwrap_or([0; SECTOR as usize])
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let end = self.sectors.last_key_value().map_or(0, |(last, _)| (last + 1) * SECTOR);
+        let mut bytes = vec![0; end as usize];
+        for (number, sector) in &self.sectors {
+            bytes[(number * SECTOR) as usize..][..SECTOR as usize].copy_from_slice(sector);
+        }
+        bytes
+    }
+}
+
+impl Sim {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(World {
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            inodes: Vec::new(),
+            volatile: BTreeMap::from([(PathBuf::from("/"), Node::Folder)]),
+            durable: BTreeMap::from([(PathBuf::from("/"), Node::Folder)]),
+            fault: None,
+            calls: 0,
+            syncs: 0,
+            powered: true,
+            locked: false,
+            punched_alive: 0,
+        })))
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap()
+    }
+
+    /// From now on, counting from 0.
+    pub(super) fn fail(&self, fault: Option<Fault>) {
+        let mut world = self.world();
+        (world.fault, world.calls, world.syncs) = (fault, 0, 0);
+    }
+
+    /// Calls that change something since `fail`.
+    pub(super) fn calls(&self) -> u64 {
+        self.world().calls
+    }
+
+    pub(super) fn is_powered(&self) -> bool {
+        self.world().powered
+    }
+
+    pub(super) fn punched_alive(&self) -> u64 {
+        self.world().punched_alive
+    }
+
+    /// Cuts the power, if it was on, and switches it on again.
+    pub(super) fn power_cycle(&self) {
+        let mut world = self.world();
+        let World { rng, inodes, volatile, durable, .. } = &mut *world;
+        // Everything, nothing, or some of it has reached the disk.
+        let odds = [0, 1 << 31, 1 << 30, u32::MAX][(rng.next_u32() % 4) as usize];
+        let mut lasts = || rng.next_u32() < odds;
+        for inode in inodes {
+            for number in std::mem::take(&mut inode.dirty) {
+                if lasts() {
+                    inode.durable.sectors.insert(number, inode.volatile.sector(number));
+                }
+            }
+            if inode.durable.length != inode.volatile.length && lasts() {
+                inode.durable.length = inode.volatile.length;
+            }
+            let end = inode.durable.length.div_ceil(SECTOR);
+            inode.durable.sectors.retain(|number, _| *number < end);
+            inode.volatile = inode.durable.clone();
+        }
+        let names: BTreeSet<_> = volatile.keys().chain(durable.keys()).cloned().collect();
+        let mut after = BTreeMap::new();
+        for name in names {
+            let node = if lasts() { volatile.get(&name) } else { durable.get(&name) };
+            let has_parent = name.parent().is_none_or(|parent| after.get(parent) == Some(&Node::Folder));
+            if let Some(node) = node.filter(|_| has_parent) {
+                after.insert(name, *node);
+            }
+        }
+        (*volatile, *durable) = (after.clone(), after);
+        (world.fault, world.powered) = (None, true);
+    }
+
+    /// A file's bytes, as a program sees them.
+    pub(super) fn read(&self, path: &Path) -> Vec<u8> {
+        let world = self.world();
+        let Some(Node::File(inode)) = world.volatile.get(path) else { panic!("{path:?} is no file") };
+        world.inodes[*inode].volatile.bytes()
+    }
+
+    /// Changes a file behind everybody's back.
+    pub(super) fn change(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut world = self.world();
+        let Some(Node::File(inode)) = world.volatile.get(path).copied() else { panic!("{path:?} is no file") };
+        let inode = &mut world.inodes[inode];
+        let mut bytes = inode.volatile.bytes();
+        change(&mut bytes);
+        bytes.resize(bytes.len().next_multiple_of(SECTOR as usize), 0);
+        for (number, sector) in bytes.chunks(SECTOR as usize).enumerate() {
+            inode.volatile.sectors.insert(number as u64, sector.try_into().unwrap());
+        }
+        inode.durable = inode.volatile.clone();
+        inode.dirty.clear();
+    }
+
+    /// Every file that there is.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let world = self.world();
+        let files = world.volatile.iter().filter(|(_, node)| matches!(node, Node::File(_)));
+        files.map(|(path, _)| path.clone()).collect()
+    }
+
+    /// What the disk holds, in files that there are and in those that were removed, synced or not.
+    pub(super) fn platter(&self) -> Vec<Vec<u8>> {
+        let world = self.world();
+        world.inodes.iter().flat_map(|inode| [inode.durable.bytes(), inode.volatile.bytes()]).collect()
+    }
+}
+
+impl World {
+    /// Counts a call that changes something; `Err` if it fails, with whether a part of it is done.
+    fn call(&mut self) -> Result<(), (io::Error, bool)> {
+        if !self.powered {
+            return Err((io::Error::other("the power is off"), false));
+        }
+        let call = self.calls;
+        self.calls += 1;
+        match self.fault {
+            Some(Fault::PowerCut(at)) if call >= at => {
+                self.powered = false;
+                Err((io::Error::other("the power is off"), true))
+            }
+            Some(Fault::Broken(at)) if call == at => Err((io::Error::other("the disk is broken"), true)),
+            Some(Fault::Full(from, count)) if (from..from.saturating_add(count)).contains(&call) => {
+                Err((ErrorKind::StorageFull.into(), false))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A call that is done as a whole or not at all.
+    fn whole(&mut self, change: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        match self.call() {
+            Ok(()) => change(self),
+            Err((error, begun)) => {
+                if begun && self.rng.next_u32().is_multiple_of(2) {
+                    change(self)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn node(&self, path: &Path) -> io::Result<Node> {
+        self.volatile.get(path).copied().ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    fn children(&self, folder: &Path) -> Vec<PathBuf> {
+        self.volatile.keys().filter(|path| path.parent() == Some(folder)).cloned().collect()
+    }
+}
+
+impl Disk for Sim {
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        let mut world = self.world();
+        if world.volatile.get(path) == Some(&Node::Folder) {
+            return if world.powered { Ok(()) } else { Err(io::Error::other("the power is off")) };
+        }
+        world.whole(|world| {
+            world.volatile.insert(path.to_owned(), Node::Folder);
+            Ok(())
+        })
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let world = self.world();
+        world.node(folder)?;
+        let name = |path: PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+        Ok(world.children(folder).into_iter().map(name).collect())
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let mut world = self.world();
+        world.node(path.parent().unwrap())?;
+        world.whole(|world| {
+            // Truncating keeps the old blocks on the disk, freed.
+            world.inodes.push(Inode::default());
+            let node = Node::File(world.inodes.len() - 1);
+            world.volatile.insert(path.to_owned(), node);
+            Ok(())
+        })?;
+        drop(world);
+        self.open(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        match self.world().node(path)? {
+            Node::File(inode) => Ok(Arc::new(SimFile { sim: self.clone(), inode })),
+            Node::Folder => Err(ErrorKind::IsADirectory.into()),
+        }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.world().whole(|world| {
+            let node = world.node(from)?;
+            world.volatile.remove(from);
+            world.volatile.insert(to.to_owned(), node);
+            Ok(())
+        })
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut world = self.world();
+        world.node(path)?;
+        world.whole(|world| {
+            world.volatile.remove(path);
+            Ok(())
+        })
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        let mut world = self.world();
+        world.node(path)?;
+        if !world.children(path).is_empty() {
+            return Err(ErrorKind::DirectoryNotEmpty.into());
+        }
+        world.whole(|world| {
+            world.volatile.remove(path);
+            Ok(())
+        })
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        let mut world = self.world();
+        world.whole(|world| {
+            world.node(path)?;
+            let World { volatile, durable, .. } = world;
+            durable.retain(|name, _| name.parent() != Some(path) || volatile.contains_key(name));
+            for (name, node) in volatile.iter().filter(|(name, _)| name.parent() == Some(path)) {
+                durable.insert(name.clone(), *node);
+            }
+            Ok(())
+        })
+    }
+
+    fn lock(&self, _: &Path) -> Result<Box<dyn Lock>, TryLockError> {
+        let mut world = self.world();
+        if world.locked {
+            return Err(TryLockError::WouldBlock);
+        }
+        world.locked = true;
+        Ok(Box::new(SimLock(self.clone())))
+    }
+}
+
+#[derive(Debug)]
+struct SimLock(Sim);
+
+impl Lock for SimLock {}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        self.0.world().locked = false;
+    }
+}
+
+#[derive(Debug)]
+struct SimFile {
+    sim: Sim,
+    inode: usize,
+}
+
+impl DiskFile for SimFile {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.sim.world().inodes[self.inode].volatile.length)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let world = self.sim.world();
+        let content = &world.inodes[self.inode].volatile;
+        let count = content.length.saturating_sub(offset).min(buffer.len() as u64) as usize;
+        let mut done = 0;
+        while done < count {
+            let at = offset + done as u64;
+            let sector = content.sector(at / SECTOR);
+            let from = (at % SECTOR) as usize;
+            let some = (count - done).min(SECTOR as usize - from);
+            buffer[done..done + some].copy_from_slice(&sector[from..from + some]);
+            done += some;
+        }
+        Ok(count)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut world = self.sim.world();
+        let failed = world.call();
+        let keep = match &failed {
+            Ok(()) => bytes.len(),
+            Err((_, true)) => (world.rng.next_u64() % (bytes.len() as u64 + 1)) as usize / 512 * 512,
+            Err((_, false)) => 0,
+        };
+        let inode = &mut world.inodes[self.inode];
+        assert!(offset.is_multiple_of(SECTOR), "every write begins with a sector");
+        for (number, some) in (offset / SECTOR..).zip(bytes[..keep].chunks(SECTOR as usize)) {
+            let sector = inode.volatile.sectors.entry(number).or_insert([0; SECTOR as usize]);
+            sector[..some.len()].copy_from_slice(some);
+            inode.dirty.insert(number);
+        }
+        inode.volatile.length = inode.volatile.length.max(offset + keep as u64);
+        failed.map_err(|(error, _)| error)
+    }
+
+    fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
+        self.sim.world().whole(|world| {
+            let content = &mut world.inodes[self.inode].volatile;
+            content.length = content.length.max(offset + length);
+            Ok(())
+        })
+    }
+
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        let mut world = self.sim.world();
+        let range = offset / SECTOR..(offset + length) / SECTOR;
+        // Without its header a record cannot be opened by anyone: its nonce is gone.
+        let mut headers = range.clone().step_by(super::super::record::RECORD / SECTOR as usize);
+        let alive = headers.any(|sector| world.inodes[self.inode].durable.sector(sector) != [0; 512]);
+        world.punched_alive += u64::from(alive);
+        world.whole(|world| {
+            let inode = &mut world.inodes[self.inode];
+            for sector in range {
+                inode.volatile.sectors.remove(&sector);
+                inode.dirty.insert(sector);
+            }
+            Ok(())
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut world = self.sim.world();
+        let mut failed = world.call();
+        world.syncs += 1;
+        if let Some(Fault::BrokenSyncs(from, count)) = world.fault
+            && (from..from + count).contains(&(world.syncs - 1))
+        {
+            failed = Err((io::Error::other("the disk is broken"), true));
+        }
+        let World { rng, inodes, .. } = &mut *world;
+        let inode = &mut inodes[self.inode];
+        let part = match &failed {
+            Ok(()) => None,
+            Err((_, true)) => Some(rng),
+            Err((error, false)) => return Err(io::Error::new(error.kind(), error.to_string())),
+        };
+        let (mut rng, all) = (part, failed.is_ok());
+        let mut lasts = || all || rng.as_mut().is_some_and(|rng| rng.next_u32().is_multiple_of(2));
+        for sector in std::mem::take(&mut inode.dirty) {
+            if lasts() {
+                inode.durable.sectors.insert(sector, inode.volatile.sector(sector));
+            }
+        }
+        if lasts() {
+            inode.durable.length = inode.volatile.length;
+        }
+        failed.map_err(|(error, _)| error)
+    }
+
+    fn forget_cached(&self) -> io::Result<()> {
+        let mut world = self.sim.world();
+        let inode = &mut world.inodes[self.inode];
+        let mut content = inode.durable.clone();
+        for sector in &inode.dirty {
+            content.sectors.insert(*sector, inode.volatile.sector(*sector));
+        }
+        content.length = inode.volatile.length;
+        inode.volatile = content;
+        Ok(())
+    }
+}
