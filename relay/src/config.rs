@@ -3,7 +3,7 @@
 mod file;
 mod value;
 
-pub use file::{ConfigError, ConfigFile};
+pub use file::{ConfigError, ConfigFile, Engine, NoSuchEngine};
 
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::{Card, Day};

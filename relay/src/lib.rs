@@ -22,7 +22,7 @@ pub mod store;
 mod today;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use config::{Config, ConfigError, ConfigFile, Limits, Postage, Sealing};
+pub use config::{Config, ConfigError, ConfigFile, Engine, Limits, NoSuchEngine, Postage, Sealing};
 pub use key_file::{KeyFileError, read_key_file, write_key_file};
 pub use office::OfficeError;
 pub use server::{Handle, Relay, RunError, run};

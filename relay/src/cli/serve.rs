@@ -1,8 +1,8 @@
 //! `cssr-relay serve`.
 
 use super::{Failure, Level, Serve, print};
-use crate::store::{SledConfig, SledStore};
-use crate::{Clock as _, Config, ConfigFile, SystemClock, read_key_file, run as run_relay};
+use crate::store::{Damage, JournalConfig, JournalStore, OpenError, SledConfig, SledStore, Store};
+use crate::{Clock as _, Config, ConfigFile, Engine, SystemClock, read_key_file, run as run_relay};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use std::net::SocketAddr;
@@ -32,20 +32,47 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
             return Err(Failure::wrong(format_args!("--accept-date says {date}, but the clock says {}", clock.day())));
         }
     };
-    let store = SledConfig { directory: file.data.clone(), relay: key.public(), quotas: file.quotas };
-    let ConfigFile { card, sealing, postage, limits, listen, .. } = file;
+    let relay = key.public();
+    let ConfigFile { card, sealing, postage, limits, listen, data: directory, engine, quotas, .. } = file;
+    let data = directory.clone();
     let config = Config { card, key, sealing, postage, limits, accept_day };
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format_args!("the threads of the relay: {error}")))?;
-    runtime.block_on(serve(listen, store, config, clock, arguments.json))
+    runtime.block_on(async {
+        let failed = |error: OpenError| Failure::failed(format_args!("the store in {}: {error}", data.display()));
+        match engine {
+            Engine::Sled => {
+                let store = SledStore::open(&SledConfig { directory, relay, quotas }, UnwrapErr(SysRng));
+                serve(listen, store.map_err(failed)?, config, clock, arguments.json).await
+            }
+            _ => {
+                let store = JournalStore::open(&JournalConfig { directory, relay, quotas }, UnwrapErr(SysRng));
+                let store = store.map_err(failed)?;
+                warn_of(store.damage());
+                serve(listen, store, config, clock, arguments.json).await
+            }
+        }
+    })
 }
 
-async fn serve(
+fn warn_of(damage: Damage) {
+    let Damage { blocks, envelopes, batches, .. } = damage;
+    if envelopes > 0 || batches > 0 {
+        tracing::error!(blocks, envelopes, batches, "the store is damaged: what is counted here cannot be read");
+    } else if blocks > 0 {
+        tracing::warn!(
+            blocks,
+            "blocks of the store do not open: what was being written when it was stopped, or damage"
+        );
+    }
+}
+
+async fn serve<S: Store>(
     listen: SocketAddr,
-    store: SledConfig,
+    store: S,
     config: Config,
     clock: SystemClock,
     json: bool,
@@ -53,9 +80,6 @@ async fn serve(
     let signals = || Ok::<_, std::io::Error>((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?));
     let (mut terminate, mut interrupt) =
         signals().map_err(|error| Failure::failed(format_args!("signals: {error}")))?;
-    let data = store.directory.clone();
-    let store = SledStore::open(&store, UnwrapErr(SysRng))
-        .map_err(|error| Failure::failed(format_args!("the store in {}: {error}", data.display())))?;
     let listener =
         bind(listen).map_err(|error| Failure::failed(format_args!("{listen} cannot be listened on: {error}")))?;
     let address = listener.local_addr().map_err(Failure::failed)?;

@@ -7,6 +7,7 @@ use cssr_proto::Card;
 use cssr_proto::postage::LETTER_EFFORT_MAX;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 const NAME: &str = "relay.toml";
@@ -25,6 +26,8 @@ pub struct ConfigFile {
     pub key_file: PathBuf,
     /// `data`: the folder of the store, seen from the folder of the file.
     pub data: PathBuf,
+    /// `store`: what keeps it.
+    pub engine: Engine,
     /// `letters_max` and `chunks_max`.
     pub quotas: Quotas,
     /// `seal_...`.
@@ -33,6 +36,34 @@ pub struct ConfigFile {
     pub postage: Postage,
     /// Everything else.
     pub limits: Limits,
+}
+
+/// What keeps the envelopes. The engines do not read each other's folders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Engine {
+    /// [`JournalStore`](crate::store::JournalStore).
+    #[default]
+    Journal,
+    /// [`SledStore`](crate::store::SledStore), kept for comparison.
+    Sled,
+}
+
+/// A name that is none of an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no other")]
+pub struct NoSuchEngine;
+
+impl FromStr for Engine {
+    type Err = NoSuchEngine;
+
+    fn from_str(name: &str) -> Result<Self, NoSuchEngine> {
+        match name {
+            "journal" => Ok(Self::Journal),
+            "sled" => Ok(Self::Sled),
+            _ => Err(NoSuchEngine),
+        }
+    }
 }
 
 /// What is wrong with `relay.toml`.
@@ -100,6 +131,7 @@ impl ConfigFile {
         let listen = keys.text("listen", "an address and a port, such as \"127.0.0.1:8085\" or \"[::]:8085\"")?;
         let key_file: Option<PathBuf> = keys.text("key_file", "the path of a file")?;
         let data: Option<PathBuf> = keys.text("data", "the path of a folder")?;
+        let engine: Option<Engine> = keys.text("store", "\"journal\" or \"sled\"")?;
         let quotas = Quotas {
             letters: keys.number("letters_max", 1..=100_000_000, 100_000)?,
             chunks: keys.number("chunks_max", 0..=100_000_000, 500_000)?,
@@ -116,6 +148,7 @@ impl ConfigFile {
             listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8085))),
             key_file: folder.join(key_file.unwrap_or_else(|| "relay.key".into())),
             data: folder.join(data.unwrap_or_else(|| "data".into())),
+            engine: engine.unwrap_or_default(),
             quotas,
             sealing,
             postage,
@@ -235,8 +268,16 @@ mod tests {
     }
 
     #[test]
+    fn the_journal_keeps_the_envelopes_unless_it_is_said_otherwise() {
+        assert_eq!(parse("").unwrap().engine, Engine::Journal);
+        assert_eq!(parse("store = \"journal\"").unwrap().engine, Engine::Journal);
+        assert_eq!(parse("store = \"sled\"").unwrap().engine, Engine::Sled);
+    }
+
+    #[test]
     fn an_error_names_the_key_the_value_and_what_is_allowed() {
         for (text, words) in [
+            ("store = \"postgres\"", &["\"store\"", "\"postgres\"", "\"journal\" or \"sled\""][..]),
             ("listen = \"here\"", &["\"listen\"", "\"here\"", "127.0.0.1:8085"][..]),
             ("listen = 8085", &["\"listen\"", "8085"]),
             ("seal_min_age = \"soon\"", &["\"seal_min_age\"", "\"soon\"", "60s", "30min"]),

@@ -53,14 +53,13 @@ impl Secrets {
     }
 
     /// Keys and all that is not too large to be one, from the files below a folder.
-    fn add_files(&mut self, folder: &Path) {
+    /// The keys of the days, two in each file, after the length that stands in front of them.
+    fn add_day_keys(&mut self, folder: &Path) {
         for entry in std::fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap();
-            if entry.file_type().unwrap().is_dir() {
-                self.add_files(&entry.path());
-            } else if (32..=96).contains(&entry.metadata().unwrap().len()) {
-                self.add(&std::fs::read(entry.path()).unwrap());
-            }
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            assert_eq!(bytes[..4], 64u32.to_be_bytes());
+            self.add(&bytes[4..36]);
+            self.add(&bytes[36..68]);
         }
     }
 
@@ -162,10 +161,10 @@ async fn the_log_says_nothing_about_anybody_even_at_its_loudest() {
     let hex = key_file.lines().nth(1).unwrap();
     let secret: Vec<u8> = (0..32).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect();
     secrets.add(&secret);
-    // The keys of the days, of which there are two: letters and chunks.
+    // Of letters and of chunks.
     let before = secrets.bytes.len();
-    secrets.add_files(&folder.path().join("data"));
-    assert!(secrets.bytes.len() >= before + 2, "there are no day keys");
+    secrets.add_day_keys(&folder.path().join("data/keys"));
+    assert!(secrets.bytes.len() >= before + 4, "there are no day keys");
 
     let log = relay.stop("-TERM").await;
     assert!(log.contains("a new roster") && log.contains("sealed a batch"), "nothing was logged: {log}");

@@ -10,7 +10,7 @@ use cssr_proto::request::Request;
 use cssr_proto::response::Response;
 use cssr_proto::wire_error::ErrorCode;
 use cssr_proto::{Directory, SeatStatement};
-use cssr_relay::store::{OpenError, Quotas, SledConfig, SledStore};
+use cssr_relay::store::{JournalConfig, JournalStore, OpenError, Quotas};
 use cssr_relay::{Config, ManualClock, OfficeError, Relay, StartError};
 use rand_core::SeedableRng as _;
 use std::sync::Arc;
@@ -224,15 +224,15 @@ async fn a_relay_does_not_start_with_the_statements_of_another_office() {
 #[tokio::test]
 async fn two_relays_do_not_share_a_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let config = SledConfig {
+    let config = JournalConfig {
         directory: folder.path().join("data"),
         relay: relay_public_key(),
         quotas: Quotas { letters: 10, chunks: 10 },
     };
-    let open = || SledStore::open(&config, ChaCha20Rng::seed_from_u64(1));
+    let open = || JournalStore::open(&config, ChaCha20Rng::seed_from_u64(1));
     let clock = Arc::new(ManualClock::new(DAY));
     let rig = Rig::with(Gate::new(open().unwrap()), office(), clock, |_| {}).await;
-    let second: Result<SledStore, OpenError> = open();
+    let second: Result<JournalStore, OpenError> = open();
     assert!(second.is_err());
     drop(rig);
 }

@@ -11,7 +11,7 @@ use cssr_proto::response::Response;
 use cssr_proto::sizes::{LARGE_WIRE, SMALL_WIRE};
 use cssr_proto::{Day, Hash, List, trust};
 use cssr_relay::ManualClock;
-use cssr_relay::store::{Quotas, SledConfig, SledStore};
+use cssr_relay::store::{JournalConfig, JournalStore, Quotas};
 use rand_core::SeedableRng as _;
 use std::sync::Arc;
 
@@ -189,12 +189,12 @@ async fn answers_come_in_the_order_of_requests_although_posts_take_longer() {
 #[tokio::test]
 async fn the_posts_of_one_connection_share_a_sync() {
     let folder = tempfile::tempdir().unwrap();
-    let config = SledConfig {
+    let config = JournalConfig {
         directory: folder.path().join("data"),
         relay: relay_public_key(),
         quotas: Quotas { letters: 1_000, chunks: 1_000 },
     };
-    let store = Gate::new(SledStore::open(&config, ChaCha20Rng::seed_from_u64(1)).unwrap());
+    let store = Gate::new(JournalStore::open(&config, ChaCha20Rng::seed_from_u64(1)).unwrap());
     let rig = Rig::with(store, office(), Arc::new(ManualClock::new(DAY)), |_| {}).await.opened().await;
     let mut client = rig.client().await;
     client.ask(letter(1_000)).await;

@@ -8,7 +8,7 @@ use chacha20::ChaCha20Rng;
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
 use cssr_relay::ManualClock;
-use cssr_relay::store::{Kind, Quotas, SledConfig, SledStore, Store as _};
+use cssr_relay::store::{JournalConfig, JournalStore, Kind, Quotas, Store as _};
 use rand_core::SeedableRng as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,12 +57,12 @@ async fn a_connection_that_does_not_end_is_cut() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_under_load_loses_nothing_that_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
-    let config = SledConfig {
+    let config = JournalConfig {
         directory: folder.path().join("data"),
         relay: relay_public_key(),
         quotas: Quotas { letters: 1_000_000, chunks: 10 },
     };
-    let open = || SledStore::open(&config, ChaCha20Rng::seed_from_u64(1)).unwrap();
+    let open = || JournalStore::open(&config, ChaCha20Rng::seed_from_u64(1)).unwrap();
     // The store itself, not a gate, so that stopping closes it.
     let rig = Rig::with(Gate::closing(open()), office(), Arc::new(ManualClock::new(DAY)), |_| {}).await.opened().await;
     let acknowledged = Arc::new(AtomicU64::new(0));

@@ -283,9 +283,14 @@ impl Family {
         Ok(())
     }
 
+    /// Remembers how many envelopes the last batch had.
+    pub(super) fn expect(&self, burst: usize) {
+        self.burst.store(burst, Ordering::Relaxed);
+    }
+
     /// Remembers how many envelopes a batch had, and opens the window for as many, if there is space.
     pub(super) fn sealed(&self, burst: usize) -> io::Result<()> {
-        self.burst.store(burst, Ordering::Relaxed);
+        self.expect(burst);
         let mut records = lock(&self.records);
         let window = Window::new(FEWEST_RECORDS, records.count(), burst);
         records.reserve(0, Window { least: window.step as usize, ..window })

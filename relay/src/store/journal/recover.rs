@@ -220,6 +220,7 @@ impl Recovery<'_> {
         let family = Family::new(files, taken, has_index, Arc::clone(self.syncs));
         let family = family.map_err(io("open a journal"))?;
         family.erase(&unburned).map_err(io("erase what was burned"))?;
+        family.expect(contents.batches.last().map_or(0, |batch| batch.ids().len()));
         self.families.insert(id, Arc::new(family));
         self.damage.blocks += damaged;
         self.damage.envelopes += lost;

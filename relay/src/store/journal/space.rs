@@ -75,7 +75,7 @@ impl Space {
     /// Sees to it that at least `needed` positions are free, and the window is open, if there is space on the disk. If the
     /// disk is too full for the window but there are as many as needed, it is `Ok`.
     pub(super) fn reserve(&mut self, needed: usize, window: Window) -> io::Result<()> {
-        self.prepare(window)?;
+        self.prepare()?;
         while self.free.len() < needed.max(window.least) {
             match self.extend(window.step) {
                 Err(error) if super::disk::is_full(&error) && self.free.len() >= needed => return Ok(()),
@@ -85,14 +85,14 @@ impl Space {
         Ok(())
     }
 
-    /// Makes the last positions that are not taken free to be drawn, and takes space for them, which may have been given
-    /// back. Not for those further ahead: there is no end of positions.
-    fn prepare(&mut self, window: Window) -> io::Result<()> {
+    /// Makes the positions that are not taken free to be drawn again, all of them: were it only some, those would tell what
+    /// came before the file was opened. Space that had been given back is taken anew, but not without bound.
+    fn prepare(&mut self) -> io::Result<()> {
         if self.prepared {
             return Ok(());
         }
         let last = (0..self.length).rev().filter(|position| !self.is_taken(*position));
-        let last: Vec<u32> = last.take(window.step as usize).collect();
+        let last: Vec<u32> = last.take(LARGEST_STEP as usize).collect();
         for (first, count) in runs(last.iter().rev().copied()) {
             self.file.allocate(u64::from(first) * self.unit, u64::from(count) * self.unit)?;
         }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::TryLockError;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SECTOR: u64 = 512;
 
@@ -44,6 +44,7 @@ struct World {
     locked: bool,
     /// Ranges that were given back though the disk still had something in them.
     punched_alive: u64,
+    no_more_space: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +94,12 @@ impl Sim {
             powered: true,
             locked: false,
             punched_alive: 0,
+            no_more_space: false,
         })))
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on, counting from 0.
@@ -106,9 +108,9 @@ impl Sim {
         (world.fault, world.calls, world.syncs) = (fault, 0, 0);
     }
 
-    /// Calls that change something since `fail`.
-    pub(super) fn calls(&self) -> u64 {
-        self.world().calls
+    /// From now on no file gets more space than it has.
+    pub(super) fn no_more_space(&self) {
+        self.world().no_more_space = true;
     }
 
     pub(super) fn is_powered(&self) -> bool {
@@ -185,6 +187,13 @@ impl Sim {
     pub(super) fn platter(&self) -> Vec<Vec<u8>> {
         let world = self.world();
         world.inodes.iter().flat_map(|inode| [inode.durable.bytes(), inode.volatile.bytes()]).collect()
+    }
+
+    /// The same without what was never written.
+    pub(super) fn written(&self) -> Vec<u8> {
+        let world = self.world();
+        let contents = world.inodes.iter().flat_map(|inode| [&inode.durable, &inode.volatile]);
+        contents.flat_map(|content| content.sectors.values()).flatten().copied().collect()
     }
 }
 
@@ -382,7 +391,11 @@ impl DiskFile for SimFile {
     }
 
     fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
-        self.sim.world().whole(|world| {
+        let mut world = self.sim.world();
+        if world.no_more_space {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        world.whole(|world| {
             let content = &mut world.inodes[self.inode].volatile;
             content.length = content.length.max(offset + length);
             Ok(())

@@ -3,7 +3,7 @@
 use super::super::disk::is_full;
 use super::super::family::{Family, FamilyError, batch_records};
 use super::super::{record_of, unreadable};
-use super::{GROUP, NewPut, Writer};
+use super::{NewPut, Writer};
 use crate::store::ledger::Place;
 use crate::store::volume_id::VolumeId;
 use crate::store::{Kind, Put, PutOutcome, StoreError};
@@ -43,7 +43,7 @@ impl Writer {
                 let latest =
                     staged.ids.last().map_or_else(|| self.core.state().ledger.latest(), |(_, last, _)| last.day);
                 let id = VolumeId { kind: put.kind, day: latest.max(put.day) };
-                match self.open_for(id, &staged)? {
+                match self.open_for(id, &staged, puts.len())? {
                     None => Ok(PutOutcome::Full),
                     Some(family) => {
                         let draft = prepared.take().filter(|prepared| Arc::ptr_eq(&prepared.family, &family));
@@ -73,8 +73,8 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// The family to put into, with a place free; `None` if the disk is too full.
-    fn open_for(&mut self, id: VolumeId, staged: &Staged) -> Result<Option<Arc<Family>>, FamilyError> {
+    /// The family to put into, with a place free, and for all of a group if there is space; `None` if the disk is too full.
+    fn open_for(&mut self, id: VolumeId, staged: &Staged, group: usize) -> Result<Option<Arc<Family>>, FamilyError> {
         let (family, new) = match staged.families.get(&id) {
             Some((family, records)) => (Arc::clone(family), records.len()),
             None => match self.family(id) {
@@ -87,7 +87,7 @@ impl Writer {
         let waiting = self.core.state().ledger.waiting_count(id.kind, id.day) + new + 1;
         let batches = batch_records(waiting) + 2 * (waiting / BATCH_MAX);
         if (new == 0 || family.free() <= batches)
-            && let Err(error) = family.prepare(&*self.home.disk, batches + GROUP)
+            && let Err(error) = family.prepare(&*self.home.disk, batches + group)
             && !is_full(&error)
         {
             return Err(error.into());

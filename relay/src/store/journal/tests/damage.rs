@@ -1,0 +1,214 @@
+//! Blocks that go bad: noticed, counted, and the rest is served.
+
+use super::super::record::{HEADER, RECORD};
+use super::super::{Damage, JournalStore};
+use super::power::{block_on, open};
+use super::sim::Sim;
+use crate::store::conformance::{burn_key, chunk, day, envelope, id, letter, stored};
+use crate::store::{BurnOutcome, Kind, OpenError, PutOutcome, Store as _, StoreError};
+use cssr_proto::index::Batch;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const LISTED: u64 = 12;
+const WAITING: u64 = 3;
+
+fn journal() -> PathBuf {
+    "/store/days/letters-20000/journal".into()
+}
+
+/// Letters of one day: those of two batches, and some that wait.
+async fn filled() -> (Sim, Vec<Arc<Batch>>) {
+    let sim = Sim::new(0);
+    let store = open(&sim, 0).unwrap();
+    for seed in 0..LISTED + WAITING {
+        stored(&store, letter(seed, day(0))).await;
+        if seed == LISTED / 2 || seed == LISTED - 1 {
+            store.seal(Kind::Letter).await.unwrap();
+        }
+    }
+    let batches = store.batches(Kind::Letter, day(0)).await.unwrap();
+    store.close().await.unwrap();
+    (sim, batches)
+}
+
+/// What has become of the letters: how many are read as they were; the others are refused or forgotten.
+async fn whole(store: &JournalStore) -> (u64, u64, u64) {
+    let (mut whole, mut refused, mut forgotten) = (0, 0, 0);
+    for seed in 0..LISTED + WAITING {
+        match store.get(Kind::Letter, None, &[id(seed)]).await.as_deref() {
+            Ok([Some(found)]) if *found == envelope(seed) => whole += 1,
+            Ok([None]) => forgotten += 1,
+            Err(StoreError::Unreadable(_)) => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    (whole, refused, forgotten)
+}
+
+fn flip(sim: &Sim, path: &str, offset: usize) {
+    sim.change(path.as_ref(), |bytes| bytes[offset] ^= 0x10);
+}
+
+fn without_index(sim: &Sim) {
+    use super::super::disk::Disk as _;
+    let indexes = sim.files().into_iter().filter(|path| path.ends_with("index"));
+    indexes.for_each(|path| sim.remove(&path).unwrap());
+}
+
+#[test]
+fn a_bad_block_anywhere_in_a_journal_costs_no_more_than_what_stood_in_it() {
+    block_on(async {
+        let (sim, batches) = filled().await;
+        let bytes = sim.read(&journal());
+        let records: Vec<_> = (0..bytes.len() / RECORD).filter(|n| bytes[n * RECORD] != 0).collect();
+        assert_eq!(records.len() as u64, LISTED + WAITING + 4, "and two batches, twice");
+        let (mut refused, mut forgotten, mut copies) = (0, 0, 0);
+        for (n, record) in records.iter().enumerate() {
+            // In nonce, header, tag and body; and a block that was torn.
+            for harm in [0, 23, 24, 100, 127, HEADER, 4_096 + n, RECORD - 1, usize::MAX] {
+                sim.change(&journal(), |content| {
+                    content.clone_from(&bytes);
+                    match harm {
+                        usize::MAX => content[record * RECORD + 8_192..(record + 1) * RECORD].fill(0),
+                        offset => content[record * RECORD + offset] ^= 1 << (n % 8),
+                    }
+                });
+                without_index(&sim);
+                let store = open(&sim, 1).unwrap();
+                let found = whole(&store).await;
+                assert!(found.0 >= LISTED + WAITING - 1, "{found:?}");
+                assert_eq!(
+                    store.batches(Kind::Letter, day(0)).await.unwrap(),
+                    batches,
+                    "of each there is another copy"
+                );
+                refused += found.1;
+                forgotten += found.2;
+                copies += u64::from(found.0 == LISTED + WAITING);
+                let Damage { blocks, envelopes, batches } = store.damage();
+                // What a batch lists is not read on opening, but for its header.
+                assert!(blocks == 1 || harm >= HEADER, "{harm}");
+                assert_eq!(batches, 0);
+                assert!(envelopes <= found.1);
+                store.close().await.unwrap();
+            }
+        }
+        assert_eq!((refused, forgotten, copies), (9 * LISTED, 9 * WAITING, 9 * 4));
+    });
+}
+
+/// A put that was torn before anybody was told must be possible again.
+#[test]
+fn what_was_damaged_while_it_waited_can_be_put_again() {
+    block_on(async {
+        let (sim, _) = filled().await;
+        let bytes = sim.read(&journal());
+        sim.change(&journal(), |content| {
+            for record in content.chunks_mut(RECORD).filter(|record| record[0] != 0) {
+                record[RECORD - 1] ^= 1;
+            }
+        });
+        without_index(&sim);
+        let store = open(&sim, 1).unwrap();
+        assert_eq!(whole(&store).await, (0, 0, LISTED + WAITING), "with both copies of their batches all are unknown");
+        for seed in LISTED..LISTED + WAITING {
+            stored(&store, letter(seed, day(0))).await;
+        }
+        drop(store);
+        let store = open(&sim, 2).unwrap();
+        assert_eq!(whole(&store).await.0, WAITING, "though the torn ones are there as well");
+        assert!(sim.read(&journal()) != bytes);
+    });
+}
+
+#[test]
+fn a_batch_that_is_lost_is_counted_and_the_chain_goes_on() {
+    block_on(async {
+        let (sim, batches) = filled().await;
+        let clean = sim.read(&journal());
+        let records: Vec<_> = (0..clean.len() / RECORD).filter(|n| clean[n * RECORD] != 0).collect();
+        // Which records are the first batch's shows when one of its copies and another one are damaged.
+        let mut lost = 0;
+        for (n, first) in records.iter().enumerate() {
+            for second in &records[n + 1..] {
+                sim.change(&journal(), |content| {
+                    content.clone_from(&clean);
+                    content[first * RECORD + HEADER] ^= 1;
+                    content[second * RECORD + HEADER] ^= 1;
+                });
+                without_index(&sim);
+                let store = open(&sim, 1).unwrap();
+                let left = store.batches_from(Kind::Letter, 1, 9).await.unwrap();
+                assert_eq!(store.head(Kind::Letter).await.unwrap(), batches[1].head(), "known of by the manifest");
+                if left.len() < 2 {
+                    lost += 1;
+                    assert_eq!(store.damage().batches, if left == batches[1..] { 0 } else { 1 });
+                    assert_eq!(whole(&store).await.0, LISTED + WAITING);
+                }
+                drop(store);
+            }
+        }
+        assert_eq!(lost, 2, "two pairs of copies");
+    });
+}
+
+#[test]
+fn a_bad_index_is_not_believed() {
+    block_on(async {
+        let (sim, batches) = filled().await;
+        let index = "/store/days/letters-20000/index";
+        for harm in [0, 24, 100, 300] {
+            flip(&sim, index, harm);
+            let store = open(&sim, 1).unwrap();
+            assert_eq!(whole(&store).await.0, LISTED + WAITING);
+            assert_eq!(store.batches(Kind::Letter, day(0)).await.unwrap(), batches);
+            assert_eq!(store.damage(), Damage::default());
+            store.close().await.unwrap();
+            assert!(!sim.read(index.as_ref()).is_empty(), "closing writes another");
+        }
+    });
+}
+
+#[test]
+fn keys_and_manifest_are_there_twice() {
+    block_on(async {
+        for (path, copy) in [("/store/keys/letters-20000.key", 4_096), ("/store/manifest", 4_096)] {
+            let (sim, _) = filled().await;
+            let bytes = sim.read(path.as_ref());
+            for offset in [0, 3, 4, 20, copy, copy + 4] {
+                sim.change(path.as_ref(), |content| content.clone_from(&bytes));
+                flip(&sim, path, offset);
+                let store = open(&sim, 1).unwrap();
+                assert_eq!(whole(&store).await.0, LISTED + WAITING, "{path} at {offset}");
+                drop(store);
+                sim.change(path.as_ref(), |content| content.clone_from(&bytes));
+            }
+            flip(&sim, path, 4);
+            flip(&sim, path, copy + 4);
+            assert!(matches!(open(&sim, 1), Err(OpenError::NoKey(_) | OpenError::OtherEngine)), "{path}");
+        }
+    });
+}
+
+#[test]
+fn a_burned_chunk_whose_mark_goes_bad_does_not_come_back() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        stored(&store, chunk(1, day(0))).await;
+        stored(&store, chunk(2, day(0))).await;
+        store.seal(Kind::Chunk).await.unwrap();
+        assert_eq!(store.burn(id(1), burn_key(1)).await.unwrap(), BurnOutcome::Burned);
+        drop(store);
+        sim.change("/store/days/chunks-20000/burned".as_ref(), |content| {
+            content.iter_mut().for_each(|byte| *byte ^= u8::from(*byte != 0));
+        });
+        without_index(&sim);
+        let store = open(&sim, 1).unwrap();
+        assert!(matches!(store.get(Kind::Chunk, None, &[id(1)]).await, Err(StoreError::Unreadable(_))));
+        assert!(matches!(store.put(chunk(1, day(0))).await, Err(StoreError::Unreadable(_))));
+        assert_eq!(store.put(chunk(2, day(0))).await.unwrap(), PutOutcome::Already);
+        assert_eq!(store.damage().envelopes, 1);
+    });
+}

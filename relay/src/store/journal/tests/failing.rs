@@ -1,0 +1,124 @@
+//! A disk that fails, and one that is full.
+
+use super::power::{block_on, open};
+use super::sim::{Fault, Sim};
+use crate::store::conformance::{LIVES, burn_key, chunk, day, envelope, got, id, letter, stored};
+use crate::store::{Kind, OpenError, PutOutcome, Shelf, StatementName, Store as _, StoreError};
+
+#[test]
+fn after_a_failed_sync_nothing_is_acknowledged_but_reads_and_expiry_go_on() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        stored(&store, letter(1, day(0))).await;
+        stored(&store, chunk(2, day(1))).await;
+        store.seal(Kind::Letter).await.unwrap();
+        stored(&store, letter(3, day(1))).await;
+        sim.fail(Some(Fault::BrokenSyncs(0, 1)));
+        assert!(matches!(store.put(letter(4, day(1))).await, Err(StoreError::Failed(_))));
+        // The disk is well again; the store must not believe it.
+        for put in [letter(4, day(1)), letter(1, day(1)), letter(5, day(1))] {
+            assert!(matches!(store.put(put).await, Err(StoreError::Failed(_))));
+        }
+        assert!(matches!(store.burn(id(2), burn_key(2)).await, Err(StoreError::Failed(_))));
+        assert!(matches!(store.seal(Kind::Letter).await, Err(StoreError::Failed(_))));
+        let name = StatementName::new("name").unwrap();
+        assert!(matches!(store.put_statement(Shelf::Notes, name, vec![1]).await, Err(StoreError::Failed(_))));
+
+        assert_eq!(got(&store, Kind::Letter, 4).await, None, "what was not synced is not shown");
+        assert_eq!(got(&store, Kind::Letter, 3).await, Some(envelope(3)));
+        assert_eq!(store.batches(Kind::Letter, day(0)).await.unwrap().len(), 1);
+        assert_eq!(store.expire(day(LIVES.letters + 1), LIVES).await.unwrap(), 2);
+        assert!(!sim.files().iter().any(|path| path.ends_with("letters-20000.key")));
+        assert!(matches!(store.close().await, Err(StoreError::Failed(_))));
+        drop(store);
+        let store = open(&sim, 1).unwrap();
+        assert_eq!(got(&store, Kind::Letter, 3).await, Some(envelope(3)));
+        let again = store.put(letter(4, day(1))).await.unwrap();
+        assert!(matches!(again, PutOutcome::Stored | PutOutcome::Already));
+        drop(store);
+        sim.power_cycle();
+        assert_eq!(got(&open(&sim, 2).unwrap(), Kind::Letter, 4).await, Some(envelope(4)), "now it was acknowledged");
+    });
+}
+
+#[test]
+fn a_failed_seal_announces_nothing() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        stored(&store, letter(1, day(0))).await;
+        sim.fail(Some(Fault::BrokenSyncs(0, 1)));
+        assert!(matches!(store.seal(Kind::Letter).await, Err(StoreError::Failed(_))));
+        assert_eq!(store.head(Kind::Letter).await.unwrap().number(), 0);
+        assert!(store.batches(Kind::Letter, day(0)).await.unwrap().is_empty());
+    });
+}
+
+/// Whatever finds no space, of all the calls that a first put, a seal, a burn and a statement make.
+#[test]
+fn a_full_disk_refuses_and_goes_on_once_there_is_room() {
+    block_on(async {
+        let mut refused = 0;
+        for full in 0..40 {
+            let sim = Sim::new(full);
+            let store = open(&sim, 0).unwrap();
+            sim.fail(Some(Fault::Full(full, u64::MAX)));
+            let put = store.put(chunk(1, day(0))).await;
+            let sealed = store.seal(Kind::Chunk).await;
+            let burned = store.burn(id(1), burn_key(1)).await;
+            let name = StatementName::new("name").unwrap();
+            let said = store.put_statement(Shelf::Notes, name, vec![1]).await;
+            sim.fail(None);
+            match &put {
+                Ok(PutOutcome::Full) => refused += 1,
+                Ok(PutOutcome::Stored) => {}
+                // In the middle of a write: then a restart is needed.
+                other => assert!(matches!(other, Err(StoreError::Failed(_))), "{other:?} at call {full}"),
+            }
+            let failed = [put.err(), sealed.err(), burned.err(), said.err()];
+            if failed.iter().flatten().any(|error| matches!(error, StoreError::Failed(_))) {
+                continue;
+            }
+            let again = store.put(chunk(2, day(0))).await.unwrap();
+            assert_eq!(again, PutOutcome::Stored, "at call {full}");
+            assert!(store.seal(Kind::Chunk).await.unwrap().is_some());
+            drop(store);
+            assert!(open(&sim, 1).is_ok());
+        }
+        assert!(refused >= 8, "{refused}");
+    });
+}
+
+/// With space for nothing more than what is preallocated, what waits can be sealed.
+#[test]
+fn what_waits_always_finds_room_for_its_batch() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        stored(&store, letter(0, day(0))).await;
+        sim.fail(Some(Fault::Full(0, 0)));
+        let mut taken = 1;
+        loop {
+            // No more space, but what there is can be written.
+            sim.no_more_space();
+            match store.put(letter(taken, day(0))).await.unwrap() {
+                PutOutcome::Stored => taken += 1,
+                PutOutcome::Full => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(taken > 200, "{taken}");
+        let batch = store.seal(Kind::Letter).await.unwrap().unwrap();
+        assert_eq!(batch.ids().len() as u64, taken);
+    });
+}
+
+#[test]
+fn two_stores_do_not_share_a_folder() {
+    let sim = Sim::new(0);
+    let store = open(&sim, 0).unwrap();
+    assert!(matches!(open(&sim, 1), Err(OpenError::Locked)));
+    drop(store);
+    assert!(open(&sim, 2).is_ok());
+}
