@@ -30,6 +30,10 @@ impl Batch {
         Self { number: head.0 + 1, day, previous: head.2, ids }
     }
 
+    pub(crate) fn ids(&self) -> &[[u8; 16]] {
+        &self.ids
+    }
+
     pub(crate) fn cbor(&self) -> Vec<u8> {
         array(&[uint(self.number), uint(self.day), bytes(&self.previous), bytes(&self.ids.concat())])
     }

@@ -1,5 +1,6 @@
 //! Every vector, by family. Shared with the test that checks that the files are these.
 
+mod answer;
 mod card;
 #[allow(dead_code, reason = "families still to come use more")]
 mod case;
@@ -16,6 +17,8 @@ mod message;
 mod note;
 mod office;
 mod parcel;
+mod publication;
+mod request;
 mod roster;
 mod sealing;
 mod seat;
@@ -40,6 +43,9 @@ pub(crate) fn cases() -> Vec<Case> {
         index::cases(),
         session::cases(),
         frame::cases(),
+        request::cases(),
+        answer::cases(),
+        publication::cases(),
     ];
     let cases = families.concat();
     let paths: std::collections::BTreeSet<String> = cases.iter().map(Case::path).collect();
