@@ -72,7 +72,7 @@ pub struct JournalConfig {
     pub directory: PathBuf,
     /// The relay's static public key, with which the chains of batches begin.
     pub relay: RelayPublicKey,
-    /// How many envelopes of each kind: 16 KiB of disk and about 100 bytes of memory for each.
+    /// How many envelopes of each kind: 16 KiB of disk and about 80 bytes of memory for each.
     pub quotas: Quotas,
 }
 
@@ -88,7 +88,7 @@ pub struct JournalConfig {
 ///   keys on a device that erases, or encrypt the disk.
 /// - **A batch is lost** if both copies of one of its records go bad. The others are served, and it is counted in
 ///   [`damage`](Self::damage); clients see that a batch is missing.
-/// - Memory: about 100 bytes for each known id.
+/// - Memory: about 80 bytes for each known id.
 #[derive(Debug)]
 pub struct JournalStore {
     core: Arc<Core>,

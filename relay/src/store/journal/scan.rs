@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 /// Reads at once: disks answer many at a time faster than one after the other.
-const READERS: u32 = 8;
+const READERS: u32 = 32;
 /// Positions for which a thread of its own is worth while.
 const FEWEST: u32 = 512;
 
