@@ -32,6 +32,8 @@ struct Seen {
 #[derive(Default)]
 pub(super) struct Case {
     letters: BTreeMap<Tag, LetterRecord>,
+    /// The letters of each id: one, unless somebody is dishonest.
+    by_id: BTreeMap<EnvelopeId, BTreeSet<Tag>>,
     sent: BTreeMap<Tag, SentRecord>,
     seen: Seen,
     damaged: usize,
@@ -44,9 +46,13 @@ impl Case {
             Some(bytes) => minicbor::decode(&bytes).map_err(|_| SeatError::Damaged("seen"))?,
             None => Seen::default(),
         };
-        let (letters, damaged_letters) = load_all(vault, Kind::Letter)?;
+        let (letters, damaged_letters): (BTreeMap<Tag, LetterRecord>, _) = load_all(vault, Kind::Letter)?;
+        let mut by_id: BTreeMap<EnvelopeId, BTreeSet<Tag>> = BTreeMap::new();
+        for (tag, letter) in &letters {
+            by_id.entry(letter.id).or_default().insert(*tag);
+        }
         let (sent, damaged_sent) = load_all(vault, Kind::Sent)?;
-        Ok(Self { letters, sent, seen, damaged: damaged_letters + damaged_sent })
+        Ok(Self { letters, by_id, sent, seen, damaged: damaged_letters + damaged_sent })
     }
 
     /// How many records could not be read.
@@ -61,6 +67,11 @@ impl Case {
 
     pub(super) fn letters(&self) -> impl Iterator<Item = &LetterRecord> {
         self.letters.values()
+    }
+
+    /// The letters that have an id, in an order that never changes.
+    pub(super) fn letters_with(&self, id: &EnvelopeId) -> impl Iterator<Item = &LetterRecord> {
+        self.by_id.get(id).into_iter().flatten().filter_map(|tag| self.letters.get(tag))
     }
 
     pub(super) fn letter(&self, number: u32) -> Option<&LetterRecord> {
@@ -111,6 +122,7 @@ impl Case {
         let letter = LetterRecord { number, id, listed, content };
         vault.write_at(Kind::Letter, &tag.to_string(), &to_bytes(&letter), rng)?;
         self.letters.insert(tag, letter);
+        self.by_id.entry(id).or_default().insert(tag);
         Ok(number)
     }
 
@@ -185,7 +197,7 @@ impl Case {
 
 impl std::fmt::Debug for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { letters, sent, seen: _, damaged } = self;
+        let Self { letters, by_id: _, sent, seen: _, damaged } = self;
         write!(f, "Case({} letters, {} sent, {damaged} damaged)", letters.len(), sent.len())
     }
 }

@@ -67,7 +67,7 @@ struct NoteFact {
     letter_days: u32,
 }
 
-/// A seat that a verified directory listed with this authentication key, under this signing key.
+/// A seat that a directory which a note named listed with this authentication key, under this signing key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 struct SeatFact {
     #[n(0)]
@@ -94,8 +94,10 @@ struct Facts {
     /// By roster: the newest note that names one of its directories, and that directory's bytes.
     #[n(3)]
     directories: BTreeMap<Rank, Named>,
+    /// What directories list, and the notes that named such a directory: their days, and the rank of their roster, on
+    /// which it depends whether a note counts.
     #[n(4)]
-    seats: BTreeSet<SeatFact>,
+    seats: BTreeMap<SeatFact, BTreeSet<(Day, Rank)>>,
     /// Directories that list keys for this seat which it did not make.
     #[n(5)]
     foreign: BTreeSet<Hash>,
@@ -134,6 +136,8 @@ pub(super) enum Standing {
     Unknown,
     /// The roster that holds lists the seat no more, or another person there, or not on that day.
     Revoked,
+    /// No directory that was named around that day lists the key any more, or yet.
+    Lapsed,
 }
 
 impl Knowledge {
@@ -178,8 +182,8 @@ impl Knowledge {
         self.note_roster(roster);
         for key in directory.seat_keys() {
             if let Some(seat) = roster.seat(key.desk, key.seat) {
-                let signing = seat.signing_key;
-                self.facts.seats.insert(SeatFact { desk: key.desk, seat: key.seat, key: key.key, signing });
+                let fact = SeatFact { desk: key.desk, seat: key.seat, key: key.key, signing: seat.signing_key };
+                self.facts.seats.entry(fact).or_default().insert((note.day, Rank::of(roster)));
             }
         }
         let (day, serial, Reverse(payload)) = note.age();
@@ -272,27 +276,36 @@ impl Knowledge {
         }
     }
 
-    /// Whether a letter of a seat that arrived on a day counts as that seat's.
+    /// Whether a letter of a seat that arrived on a day counts as that seat's (protocol, section 6.3, step 5).
     pub(super) fn standing(&self, desk: DeskNumber, seat: SeatNumber, key: &AuthPublicKey, arrived: Day) -> Standing {
-        let mut facts = self.facts.seats.iter().filter(|fact| (fact.desk, fact.seat, &fact.key) == (desk, seat, key));
+        let mut facts = self
+            .facts
+            .seats
+            .iter()
+            .filter(|(fact, _)| (fact.desk, fact.seat, &fact.key) == (desk, seat, key))
+            .peekable();
+        if facts.peek().is_none() {
+            return Standing::Unknown;
+        }
         let Some(listed) = self.roster.as_ref().and_then(|roster| roster.seat(desk, seat)) else {
-            return if facts.next().is_some() { Standing::Revoked } else { Standing::Unknown };
+            return Standing::Revoked;
         };
         // What a seat wrote on its last day may take some days to the relay.
         let counts = listed.counts_on(arrived) || listed.counts_on(arrived.minus(self.note_days()));
-        let mut known = false;
-        for fact in facts {
-            known = true;
-            if fact.signing == listed.signing_key && counts {
-                return Standing::Listed;
-            }
+        let mut same_person = facts.filter(|(fact, _)| counts && fact.signing == listed.signing_key).peekable();
+        if same_person.peek().is_none() {
+            return Standing::Revoked;
         }
-        if known { Standing::Revoked } else { Standing::Unknown }
+        // A letter may be listed letter_days after it was written, and some days before couriers vouch for a new key.
+        let days = arrived.minus(self.letter_days())..=arrived.plus(self.note_days());
+        let named = same_person
+            .any(|(_, notes)| notes.iter().any(|(day, rank)| days.contains(day) && self.counts(*day, *rank)));
+        if named { Standing::Listed } else { Standing::Lapsed }
     }
 
     /// Whether any seat that was ever known has or had this key.
     pub(super) fn is_seat_key(&self, key: &AuthPublicKey) -> bool {
-        self.facts.seats.iter().any(|fact| fact.key == *key)
+        self.facts.seats.keys().any(|fact| fact.key == *key)
     }
 
     /// Roster numbers at which the office's own statements part: somebody else holds a root.
@@ -316,7 +329,7 @@ impl Knowledge {
 
     /// Notes that were signed under a roster long after another one had taken its place: day of the note, roster.
     pub(super) fn stale_notes(&self) -> BTreeSet<(Day, u64)> {
-        let stale = self.facts.notes.iter().filter(|note| !self.counts(note));
+        let stale = self.facts.notes.iter().filter(|note| !self.counts(note.day, note.roster));
         stale.map(|note| (note.day, note.roster.number)).collect()
     }
 
@@ -337,16 +350,20 @@ impl Knowledge {
     /// Notes whose signers the office had not replaced. Some days of grace are for couriers that learn of a new roster
     /// later than it was issued.
     fn counting(&self) -> impl Iterator<Item = &NoteFact> {
-        self.facts.notes.iter().filter(|note| self.counts(note))
+        self.facts.notes.iter().filter(|note| self.counts(note.day, note.roster))
     }
 
-    fn counts(&self, note: &NoteFact) -> bool {
-        let newer = self.facts.rosters.iter().filter(|roster| roster.rank > note.roster);
-        newer.map(|roster| roster.issued.plus(self.note_days())).min().is_none_or(|end| note.day <= end)
+    fn counts(&self, day: Day, roster: Rank) -> bool {
+        let newer = self.facts.rosters.iter().filter(|newer| newer.rank > roster);
+        newer.map(|newer| newer.issued.plus(self.note_days())).min().is_none_or(|end| day <= end)
     }
 
     fn note_days(&self) -> u32 {
         self.roster.as_ref().map_or(0, |roster| roster.policy.note_days())
+    }
+
+    fn letter_days(&self) -> u32 {
+        self.roster.as_ref().map_or(0, |roster| roster.policy.letter_days())
     }
 }
 

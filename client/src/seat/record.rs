@@ -59,7 +59,7 @@ pub(super) struct OpenedFacts {
     #[n(3)]
     contact: Option<Secret>,
     #[n(4)]
-    message: Secret,
+    pub(super) message: Secret,
     /// Slots with a reader, the lowest bit first.
     #[n(5)]
     named: u8,
@@ -181,6 +181,10 @@ quarantine_reasons! {
     12 RevokedSeat "it is from a seat that the office has revoked or whose time is over",
     /// It says that it is from a source, but has a seat's key.
     13 SeatKey "it says that it is from a source, but has the key of a seat",
+    /// No directory that a note named around the day on which it was listed has that seat with its key.
+    14 LapsedKey "it has a key of its seat that no directory of those days lists",
+    /// A letter of the same sender under the same id was accepted before, with other bytes.
+    15 Repeated "a letter of the same sender has the same id: somebody sent it again, changed",
 }
 
 impl From<Quarantine> for QuarantineReason {

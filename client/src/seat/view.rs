@@ -103,8 +103,23 @@ impl<'a> Judge<'a> {
     pub(super) fn quarantine(&self, letter: &LetterRecord) -> Option<QuarantineReason> {
         match &letter.content {
             Content::Quarantined(reason) => Some(*reason),
-            Content::Opened(facts) => self.sender_trouble(facts, letter.listed.day),
+            Content::Opened(facts) => self
+                .sender_trouble(facts, letter.listed.day)
+                .or_else(|| self.is_repeated(letter, facts).then_some(QuarantineReason::Repeated)),
         }
+    }
+
+    /// Whether another letter of this sender has the same id and counts, because it was listed first. The relay may
+    /// list an id again once it has expired, and whoever else can read a letter can make other bytes of it that open.
+    fn is_repeated(&self, letter: &LetterRecord, facts: &OpenedFacts) -> bool {
+        let others = self.case.letters_with(&letter.id).filter_map(|other| match &other.content {
+            Content::Opened(opened) if opened.sender == facts.sender => Some((other, opened)),
+            _ => None,
+        });
+        let accepted = others.filter(|(other, opened)| self.sender_trouble(opened, other.listed.day).is_none());
+        // Two in one place stand in two histories; every seat must choose the same one of them.
+        let first = accepted.min_by(|(a, one), (b, two)| (a.listed, &*one.message.0).cmp(&(b.listed, &*two.message.0)));
+        first.is_some_and(|(first, _)| first.number != letter.number)
     }
 
     /// What was opened, unless it is quarantined.
@@ -238,6 +253,7 @@ impl<'a> Judge<'a> {
                 Standing::Listed => None,
                 Standing::Unknown => Some(QuarantineReason::UnknownSeat),
                 Standing::Revoked => Some(QuarantineReason::RevokedSeat),
+                Standing::Lapsed => Some(QuarantineReason::LapsedKey),
             },
         }
     }

@@ -8,7 +8,7 @@ use chacha20::ChaCha20Rng;
 use cssr_proto::keys::{SeatAuthKey, SourceAuthKey};
 use cssr_proto::letter::{Letter, Recipients, Sealed, SeatSender, seal};
 use cssr_proto::message::{Message, TeamEvent};
-use cssr_proto::{Bytes, Envelope, EnvelopeId, OfficeId};
+use cssr_proto::{Bytes, Envelope, EnvelopeId, OfficeId, SeatKey};
 use rand_core::SeedableRng as _;
 use std::fs;
 
@@ -150,20 +150,24 @@ fn a_forged_envelope_under_a_real_id_does_not_keep_the_real_one_out() {
     assert_eq!(setting.import(TODAY).opened, 1);
 }
 
-#[test]
-fn two_letters_under_one_id_are_two_letters() {
-    // One sender can seal two texts under one id, and a dishonest courier show one to each seat.
-    let mut setting = Setting::new();
-    let source = setting.office.source();
+/// Two testimonies under one id, of one source or of two.
+fn under_one_id(setting: &mut Setting, texts: [&str; 2], of_two: bool) -> [Sealed; 2] {
+    let sources = [setting.office.source(), setting.office.source()];
     let directory = setting.directory();
-    let letters: Vec<Sealed> = ["one", "other"]
-        .map(|text| {
-            // The id is drawn first.
-            setting.office.rng = ChaCha20Rng::from_seed([42; 32]);
-            setting.office.testimony(&source, text, &directory)
-        })
-        .into();
+    let mut source = sources.iter().cycle();
+    let letters = texts.map(|text| {
+        // The id is drawn first.
+        setting.office.rng = ChaCha20Rng::from_seed([42; 32]);
+        setting.office.testimony(if of_two { source.next().unwrap() } else { &sources[0] }, text, &directory)
+    });
     assert_eq!(letters[0].id, letters[1].id);
+    letters
+}
+
+#[test]
+fn letters_of_two_sources_under_one_id_are_two_letters() {
+    let mut setting = Setting::new();
+    let letters = under_one_id(&mut setting, ["one", "other"], true);
     for letter in &letters {
         setting.office.batches.clear();
         setting.office.batch(TODAY, &[letter]);
@@ -171,6 +175,57 @@ fn two_letters_under_one_id_are_two_letters() {
     }
     assert_eq!(text_of(&setting, 1).as_deref(), Some("one"));
     assert_eq!(text_of(&setting, 2).as_deref(), Some("other"));
+}
+
+#[test]
+fn of_two_letters_of_a_sender_under_one_id_the_one_that_was_listed_first_counts() {
+    // The relay may list an id again when it has expired, and show other bytes for it.
+    let repeated = LetterState::Quarantined(QuarantineReason::Repeated);
+    for first_imported in [0, 1] {
+        let mut setting = Setting::new();
+        let letters = under_one_id(&mut setting, ["first", "later"], false);
+        for n in [first_imported, 1 - first_imported] {
+            setting.office.batches.clear();
+            setting.office.batch(TODAY.plus(7 * n), &[&letters[n as usize]]);
+            setting.import(TODAY.plus(7));
+        }
+        let states = if first_imported == 0 { [LetterState::New, repeated] } else { [repeated, LetterState::New] };
+        assert_eq!(setting.states(), states);
+        let texts = [1, 2].map(|number| text_of(&setting, number));
+        assert_eq!(texts.into_iter().flatten().collect::<Vec<_>>(), ["first"]);
+        assert_eq!(setting.reopen().states(), states);
+    }
+}
+
+#[test]
+fn every_seat_shows_the_same_one_of_two_letters_in_two_histories() {
+    let shown = [0, 1].map(|first_imported| {
+        let mut setting = Setting::new();
+        let letters = under_one_id(&mut setting, ["one", "other"], false);
+        for n in [first_imported, 1 - first_imported] {
+            setting.office.batches.clear();
+            setting.office.batch(TODAY, &[&letters[n]]);
+            setting.import(TODAY);
+        }
+        [1, 2].map(|number| text_of(&setting, number)).into_iter().flatten().collect::<Vec<_>>()
+    });
+    assert_eq!(shown[0].len(), 1);
+    assert_eq!(shown[0], shown[1]);
+}
+
+#[test]
+fn a_letter_that_the_relay_lists_again_after_months_is_known() {
+    let mut setting = Setting::new();
+    let letter = letter(&mut setting, "once");
+    setting.office.batch(TODAY, &[&letter]);
+    assert_eq!(setting.import(TODAY).opened, 1);
+    for days in [30, 200, 400] {
+        setting.office.batches.clear();
+        setting.office.batch(TODAY.plus(days), &[&letter]);
+        let report = setting.import(TODAY.plus(days));
+        assert_eq!((report.opened, report.known), (0, 1), "{days}");
+        assert_eq!(setting.only_letter().received, TODAY);
+    }
 }
 
 #[test]
@@ -239,6 +294,75 @@ fn a_colleagues_letter_is_accepted_and_an_impostors_is_quarantined() {
         let letters = setting.seat.letters();
         assert_eq!(letters.iter().find(|summary| summary.name == letter.name()).unwrap().state, expected);
     }
+}
+
+#[test]
+fn a_seats_letter_counts_only_near_a_note_that_names_its_key() {
+    let letter_days = Setting::new().office.roster().policy.letter_days();
+    let note_days = Setting::new().office.roster().policy.note_days();
+    let lapsed = LetterState::Quarantined(QuarantineReason::LapsedKey);
+    for (days, expected) in [
+        (letter_days, LetterState::New),
+        // Nobody names the key any more.
+        (letter_days + 1, lapsed),
+    ] {
+        let mut setting = Setting::new();
+        let letter = colleague_event(&mut setting);
+        let day = TODAY.plus(days);
+        setting.office.seat_keys.retain(|key| key.seat != seat_number(1));
+        setting.office.note(day);
+        setting.office.batch(day, &[&letter]);
+        setting.import(day);
+        assert_eq!(setting.states(), [expected], "{days} days after");
+    }
+    for (days, expected) in [(note_days, LetterState::New), (note_days + 1, lapsed)] {
+        let mut setting = Setting::new();
+        let letter = colleague_event(&mut setting);
+        setting.office.batch(TODAY.minus(days), &[&letter]);
+        setting.import(TODAY);
+        assert_eq!(setting.states(), [expected], "{days} days before");
+    }
+}
+
+#[test]
+fn a_key_that_comes_back_into_a_directory_counts_again_whatever_was_imported_first() {
+    for note_first in [false, true] {
+        let mut setting = Setting::new();
+        let letter = colleague_event(&mut setting);
+        let day = TODAY.plus(setting.office.roster().policy.letter_days() + 1);
+        if note_first {
+            setting.office.note(day);
+            // Before the prekey's time is over.
+            setting.import(TODAY);
+        }
+        setting.office.batch(day, &[&letter]);
+        setting.import(day);
+        if !note_first {
+            assert_eq!(setting.states(), [LetterState::Quarantined(QuarantineReason::LapsedKey)]);
+            setting.office.note(day);
+            setting.import(day);
+        }
+        assert_eq!(setting.states(), [LetterState::New]);
+    }
+}
+
+#[test]
+fn a_letter_under_a_colleagues_former_key_is_accepted() {
+    let mut setting = Setting::new();
+    let letter = colleague_event(&mut setting);
+    let next = TODAY.plus(1);
+    let (office, signing) = (setting.office.roster().office(), &setting.office.colleagues[0].signing);
+    let key = SeatAuthKey::generate(&mut setting.rng).public();
+    let renewed = SeatKey { office, desk: desk(), seat: seat_number(1), from: next, through: next.plus(200), key };
+    let renewed = renewed.sign(setting.office.roster(), signing).unwrap();
+    setting.office.seat_keys.push(renewed);
+    // Only the new directory is known: it names the former key too.
+    setting.office.notes.clear();
+    let directory = setting.office.note(next);
+    assert_eq!(directory.seat(desk(), seat_number(1)).unwrap().auth_key, Some(&key));
+    setting.office.batch(next, &[&letter]);
+    setting.import(next);
+    assert_eq!(setting.states(), [LetterState::New]);
 }
 
 #[test]
