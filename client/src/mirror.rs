@@ -11,7 +11,6 @@
 //! links, and tells what is damaged file by file instead of stopping.
 
 mod batch;
-mod name;
 mod write;
 
 pub use batch::BatchReader;
@@ -19,6 +18,7 @@ pub use write::BatchWriter;
 
 use cssr_proto::frame::EnvelopeKind;
 use cssr_proto::index::Batch;
+use cssr_proto::mirror_name as name;
 use cssr_proto::sizes::{DIRECTORY_MAX, NOTE_MAX, ROSTER_MAX};
 use cssr_proto::{Hash, UnverifiedDirectory};
 use std::fs;

@@ -14,7 +14,6 @@
 //! into_report()
 //! ```
 
-mod directory_file;
 mod letters;
 mod machine;
 mod plan;
@@ -22,7 +21,7 @@ mod report;
 mod rounds;
 mod work;
 
-pub use directory_file::DirectoryFile;
+pub use cssr_proto::DirectoryFile;
 pub use machine::{Progress, Visit, VisitError};
 pub use plan::{Draft, Plan, Want};
 pub use report::{Delivery, DeskName, Doubt, Gap, Reply, Report};

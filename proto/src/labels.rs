@@ -62,3 +62,5 @@ pub(crate) const CHUNK_POSTAGE: &str = "cssr1 chunk postage";
 
 /// The first item of a bundle (protocol, section 15.1).
 pub(crate) const BUNDLE: &str = "cssr bundle 1";
+/// What a directory file begins with.
+pub(crate) const DIRECTORY_FILE: &str = "cssr directory 1";

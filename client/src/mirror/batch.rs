@@ -1,9 +1,10 @@
 //! Reading a file of a batch piece by piece: a batch may hold a gigabyte of envelopes.
 
-use super::{BatchFile, Damage, DamageKind, batch_folder, check_ordinary, name};
+use super::{BatchFile, Damage, DamageKind, batch_folder, check_ordinary};
 use cssr_proto::bundle::Record;
 use cssr_proto::frame::EnvelopeKind;
 use cssr_proto::index::Batch;
+use cssr_proto::mirror_name as name;
 use std::fs::File;
 use std::io::Read as _;
 

@@ -1,11 +1,11 @@
 //! Writing a mirror: every file whole or not at all.
 
-use super::name::{self, StatementKind};
 use super::{DIRECTORIES, Mirror, NOTES, STATEMENTS, batch_folder};
 use crate::files::{read_limited, write_atomic};
 use cssr_proto::bundle::Record;
 use cssr_proto::frame::EnvelopeKind;
 use cssr_proto::index::Batch;
+use cssr_proto::mirror_name::{self as name, StatementKind};
 use cssr_proto::{Directory, EnvelopeId, Note, Prekey, Roster, SeatKey, Signed};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};

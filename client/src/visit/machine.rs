@@ -1,7 +1,7 @@
 //! The states of a visit. Every transition consumes what came before; what may depend on the person begins only after
 //! the relay's key was found in the office's roster.
 
-use super::directory_file::DirectoryFile;
+use super::DirectoryFile;
 use super::letters::SealedLetters;
 use super::plan::Plan;
 use super::report::DeskName;

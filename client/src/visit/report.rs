@@ -1,6 +1,6 @@
 //! What a visit found out, in terms of the person.
 
-use super::directory_file::DirectoryFile;
+use super::DirectoryFile;
 use cssr_proto::letter::OpenError;
 use cssr_proto::message::LetterName;
 use cssr_proto::wire_error::WireError;

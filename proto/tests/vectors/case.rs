@@ -71,13 +71,6 @@ impl Case {
         self.one("in", name)
     }
 
-    /// The value of the `in` field with this name, if there is one.
-    pub fn maybe(&self, name: &str) -> Option<Value> {
-        let values = self.all(name);
-        assert!(values.len() < 2, "{}: several {name}", self.path);
-        values.into_iter().next()
-    }
-
     /// The value of the one `from` field with this name.
     pub fn source(&self, name: &str) -> Value {
         self.one("from", name)
@@ -169,11 +162,6 @@ impl Value {
 
     pub fn small(&self) -> u32 {
         self.number().try_into().unwrap()
-    }
-
-    pub fn truth(&self) -> bool {
-        let Self::Truth(truth) = self else { panic!("{self:.50?} is neither true nor false") };
-        *truth
     }
 
     /// `None` for `none`.

@@ -75,11 +75,6 @@ pub(crate) fn x_wing(seed: &Key) -> Vec<u8> {
     x_wing::DecapsulationKey::from(*seed).encapsulation_key().to_bytes().to_vec()
 }
 
-/// `n` as 8 bytes.
-pub(crate) fn u64_be(n: u64) -> [u8; 8] {
-    n.to_be_bytes()
-}
-
 /// A neutral point: an Ed25519 key of small order.
 pub(crate) const ED25519_LOW_ORDER: Key = {
     let mut key = [0; 32];

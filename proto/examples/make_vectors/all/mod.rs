@@ -2,21 +2,20 @@
 
 mod answer;
 mod card;
-#[allow(dead_code, reason = "families still to come use more")]
 mod case;
-#[allow(dead_code, reason = "families still to come use more")]
 mod cbor;
 mod clue;
 mod directory;
+mod file;
 mod frame;
 mod index;
-#[allow(dead_code, reason = "families still to come use more")]
 mod kit;
 mod letter;
 mod message;
 mod note;
 mod office;
 mod parcel;
+mod postage;
 mod publication;
 mod request;
 mod roster;
@@ -46,6 +45,8 @@ pub(crate) fn cases() -> Vec<Case> {
         request::cases(),
         answer::cases(),
         publication::cases(),
+        postage::cases(),
+        file::cases(),
     ];
     let cases = families.concat();
     let paths: std::collections::BTreeSet<String> = cases.iter().map(Case::path).collect();

@@ -1,9 +1,8 @@
 //! A directory and the note that names it, in a file (protocol, section 15.3).
 
-use cssr_proto::Malformed;
-use cssr_proto::sizes::{DIRECTORY_MAX, NOTE_MAX};
-
-const MAGIC: &str = "cssr directory 1";
+use crate::cbor::Malformed;
+use crate::labels::DIRECTORY_FILE;
+use crate::sizes::{DIRECTORY_MAX, NOTE_MAX};
 
 /// What `cssr-source directory` writes. Public, the same for everyone; it is verified against the card when it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +35,7 @@ impl DirectoryFile {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut e = minicbor::Encoder::new(Vec::new());
         #[expect(clippy::expect_used, reason = "writing to a Vec cannot fail")]
-        e.str(MAGIC).and_then(|e| e.bytes(&self.directory)).and_then(|e| e.bytes(&self.note)).expect("a Vec");
+        e.str(DIRECTORY_FILE).and_then(|e| e.bytes(&self.directory)).and_then(|e| e.bytes(&self.note)).expect("a Vec");
         e.into_writer()
     }
 
@@ -50,7 +49,7 @@ impl DirectoryFile {
         let magic = d.str().map_err(malformed)?;
         let directory = d.bytes().map_err(malformed)?;
         let note = d.bytes().map_err(malformed)?;
-        let fits = magic == MAGIC && directory.len() <= DIRECTORY_MAX && note.len() <= NOTE_MAX;
+        let fits = magic == DIRECTORY_FILE && directory.len() <= DIRECTORY_MAX && note.len() <= NOTE_MAX;
         let file = Self { directory: directory.to_vec(), note: note.to_vec() };
         // One encoding only, and nothing after it.
         if fits && file.to_bytes() == bytes { Ok(file) } else { Err(Malformed("directory file")) }

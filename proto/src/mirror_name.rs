@@ -1,19 +1,25 @@
-//! The names of files in a mirror.
+//! The names of files in a mirror (protocol, section 15.2), without their folder.
 
-use cssr_proto::{Day, Hash};
+use crate::ids::Hash;
+use crate::time::Day;
 
 const ITEM: &str = ".cbor";
 const BATCH: &str = ".batch";
 
 /// What a statement is, in its file's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StatementKind {
+pub enum StatementKind {
+    /// A roster.
     Roster,
+    /// A seat key.
     SeatKey,
+    /// A prekey.
     Prekey,
 }
 
-pub(super) fn statement(kind: StatementKind, hash: Hash) -> String {
+/// The file of a statement, by its hash.
+#[must_use]
+pub fn statement(kind: StatementKind, hash: Hash) -> String {
     let kind = match kind {
         StatementKind::Roster => "roster",
         StatementKind::SeatKey => "seat-key",
@@ -22,27 +28,35 @@ pub(super) fn statement(kind: StatementKind, hash: Hash) -> String {
     format!("{kind}-{}{ITEM}", short(hash))
 }
 
-pub(super) fn directory(hash: Hash) -> String {
+/// The file of a directory, by its hash.
+#[must_use]
+pub fn directory(hash: Hash) -> String {
     format!("{}{ITEM}", short(hash))
 }
 
-pub(super) fn note(day: Day, serial: u64, hash: Hash) -> String {
+/// The file of a note, by its day, serial and hash.
+#[must_use]
+pub fn note(day: Day, serial: u64, hash: Hash) -> String {
     format!("{:010}-{serial:010}-{}{ITEM}", day.0, short(hash))
 }
 
-pub(super) fn batch(number: u64) -> String {
+/// The file of a batch of letters or chunks, by its number.
+#[must_use]
+pub fn batch(number: u64) -> String {
     format!("{number:010}{BATCH}")
 }
 
-/// The number in the name of a file of batches.
-pub(super) fn batch_number(name: &str) -> Option<u64> {
+/// The number in the name of a batch's file; `None` if it is no such name.
+#[must_use]
+pub fn batch_number(name: &str) -> Option<u64> {
     let number: u64 = name.strip_suffix(BATCH)?.parse().ok()?;
     // One name for each number: no sign, no other zeros.
     (number > 0 && batch(number) == name).then_some(number)
 }
 
 /// Whether a file may hold a statement, a directory or a note; others were being written, or are none of ours.
-pub(super) fn is_item(name: &str) -> bool {
+#[must_use]
+pub fn is_item(name: &str) -> bool {
     name.ends_with(ITEM) && !name.starts_with('.')
 }
 
