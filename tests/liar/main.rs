@@ -10,6 +10,7 @@
 )]
 
 mod acknowledgements;
+mod any;
 mod couriers;
 mod directory;
 mod forge;
