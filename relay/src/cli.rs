@@ -3,6 +3,7 @@
 //! Exit codes: 0 ended in good order, 1 something failed, 2 the command line or the configuration is wrong.
 
 mod init;
+mod listening;
 mod serve;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -26,7 +27,7 @@ struct Cli {
 enum Command {
     /// Make a relay's key and configuration in a folder, and print what the office needs to know of the relay.
     Init(Init),
-    /// Run the relay until SIGTERM or SIGINT, then answer what is in flight and end.
+    /// Run the relay until SIGTERM or SIGINT, then answer what is in flight and end. SIGHUP: look for a new certificate.
     Serve(Serve),
 }
 

@@ -3,7 +3,7 @@
 mod file;
 mod value;
 
-pub use file::{ConfigError, ConfigFile, Engine, NoSuchEngine};
+pub use file::{ConfigError, ConfigFile, Engine, NoSuchEngine, TlsSection};
 
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::{Card, Day};

@@ -4,12 +4,12 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection;
 use crate::counts::End;
+use crate::listen::{Listeners, Stream};
 use crate::sealer::{self, Command};
 use crate::shared::{Shared, StartError};
 use crate::store::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -44,7 +44,7 @@ pub enum RunError {
 /// # Errors
 /// See [`RunError`].
 pub async fn run<S: Store>(
-    listener: TcpListener,
+    listener: impl Into<Listeners>,
     store: S,
     config: Config,
     clock: Arc<dyn Clock>,
@@ -85,8 +85,13 @@ impl<S: Store> Relay<S> {
     ///
     /// # Errors
     /// [`RunError::Close`].
-    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    pub async fn serve(
+        self,
+        listener: impl Into<Listeners>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), RunError> {
         let Self { shared, commands, handle: _handle } = self;
+        let mut listener = listener.into();
         let sealer = tokio::spawn(sealer::run(Arc::clone(&shared), commands));
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -127,7 +132,7 @@ impl<S: Store> Relay<S> {
     }
 }
 
-async fn connect<S: Store>(shared: Arc<Shared<S>>, stream: TcpStream, stopped: watch::Receiver<bool>) {
+async fn connect<S: Store>(shared: Arc<Shared<S>>, stream: Stream, stopped: watch::Receiver<bool>) {
     // Messages are whole frames: waiting to fill a segment would only add delay. Without it the relay works too.
     let _ = stream.set_nodelay(true);
     let end: End = connection::run(&shared, stream, stopped).await;

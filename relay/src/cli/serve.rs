@@ -1,23 +1,15 @@
 //! `cssr-relay serve`.
 
-use super::{Failure, Level, Serve, print};
+use super::{Failure, Level, Serve, listening};
 use crate::store::{Damage, JournalConfig, JournalStore, OpenError, SledConfig, SledStore, Store};
-use crate::{Clock as _, Config, ConfigFile, Engine, SystemClock, read_key_file, run as run_relay};
+use crate::{Clock as _, Config, ConfigFile, Engine, SystemClock, TlsSection, read_key_file, run as run_relay};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-
-/// The system's buffer for what a peer has not taken in yet. Small, so that a slow peer shows as one, and an answer to
-/// a ping does not wait behind megabytes; large enough for 64 KiB in each round trip.
-const SEND_BUFFER: u32 = 64 * 1024;
-/// Connections that wait to be accepted.
-const BACKLOG: u32 = 1_024;
 
 pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     log(arguments.log);
@@ -32,8 +24,9 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
             return Err(Failure::wrong(format_args!("--accept-date says {date}, but the clock says {}", clock.day())));
         }
     };
+    let certificate = listening::certificate(file.tls.as_ref())?;
     let relay = key.public();
-    let ConfigFile { card, sealing, postage, limits, listen, data: directory, engine, quotas, .. } = file;
+    let ConfigFile { card, sealing, postage, limits, listen, tls, data: directory, engine, quotas, .. } = file;
     let data = directory.clone();
     let config = Config { card, key, sealing, postage, limits, accept_day };
 
@@ -41,18 +34,19 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format_args!("the threads of the relay: {error}")))?;
+    let sockets = Sockets { listen, tls, certificate };
     runtime.block_on(async {
         let failed = |error: OpenError| Failure::failed(format_args!("the store in {}: {error}", data.display()));
         match engine {
             Engine::Sled => {
                 let store = SledStore::open(&SledConfig { directory, relay, quotas }, UnwrapErr(SysRng));
-                serve(listen, store.map_err(failed)?, config, clock, arguments.json).await
+                serve(store.map_err(failed)?, config, clock, sockets, arguments.json).await
             }
             _ => {
                 let store = JournalStore::open(&JournalConfig { directory, relay, quotas }, UnwrapErr(SysRng));
                 let store = store.map_err(failed)?;
                 warn_of(store.damage());
-                serve(listen, store, config, clock, arguments.json).await
+                serve(store, config, clock, sockets, arguments.json).await
             }
         }
     })
@@ -70,42 +64,25 @@ fn warn_of(damage: Damage) {
     }
 }
 
+/// Where to listen, and with what.
+struct Sockets {
+    listen: Vec<SocketAddr>,
+    tls: Option<TlsSection>,
+    certificate: Option<listening::Certificate>,
+}
+
 async fn serve<S: Store>(
-    listen: SocketAddr,
     store: S,
     config: Config,
     clock: SystemClock,
+    sockets: Sockets,
     json: bool,
 ) -> Result<(), Failure> {
-    let signals = || Ok::<_, std::io::Error>((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?));
-    let (mut terminate, mut interrupt) =
-        signals().map_err(|error| Failure::failed(format_args!("signals: {error}")))?;
-    let listener =
-        bind(listen).map_err(|error| Failure::failed(format_args!("{listen} cannot be listened on: {error}")))?;
-    let address = listener.local_addr().map_err(Failure::failed)?;
-    print(&if json {
-        format!("{{\"listening\":\"ws://{address}\"}}\n")
-    } else {
-        format!("listening on ws://{address}\n")
-    })?;
-    let shutdown = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping");
-    };
-    run_relay(listener, store, config, Arc::new(clock), shutdown).await.map_err(Failure::failed)
-}
-
-fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // So that a relay can be restarted while old connections linger.
-    socket.set_reuseaddr(true)?;
-    // Connections inherit it.
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+    let Sockets { listen, tls, certificate } = sockets;
+    let bound = listening::bind(&listen, tls.as_ref(), certificate.as_ref())?;
+    let shutdown = listening::signals(certificate)?;
+    bound.tell(json)?;
+    run_relay(bound.listeners, store, config, Arc::new(clock), shutdown).await.map_err(Failure::failed)
 }
 
 /// Without times: whoever collects the log adds those that it wants. Without what libraries would say.

@@ -3,6 +3,7 @@
 use super::value::{Keys, show_time};
 use super::{Limits, Postage, Sealing};
 use crate::store::Quotas;
+use crate::tls::TlsFiles;
 use cssr_proto::Card;
 use cssr_proto::postage::LETTER_EFFORT_MAX;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,6 +13,10 @@ use std::time::Duration;
 
 const NAME: &str = "relay.toml";
 const SECOND: Duration = Duration::from_secs(1);
+/// How often to look for a new certificate. They come every few weeks; a minute late is early enough.
+const TLS_POLL: Duration = Duration::from_secs(60);
+const LISTEN: &str = "an address and a port, such as \"127.0.0.1:8085\" or \"[::]:8085\", or a list of up to eight";
+const PEM: &str = "the path of a PEM file";
 const WORK_TIME: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -20,8 +25,10 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub struct ConfigFile {
     /// `card`: the text of the office's card.
     pub card: Card,
-    /// `listen`: where to take connections; port 0 for any free one.
-    pub listen: SocketAddr,
+    /// `listen`: where to take connections without TLS; port 0 for any free one.
+    pub listen: Vec<SocketAddr>,
+    /// `tls_...`: where to take connections with TLS.
+    pub tls: Option<TlsSection>,
     /// `key_file`, seen from the folder of the file.
     pub key_file: PathBuf,
     /// `data`: the folder of the store, seen from the folder of the file.
@@ -64,6 +71,17 @@ impl FromStr for Engine {
             _ => Err(NoSuchEngine),
         }
     }
+}
+
+/// The `tls_...` keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSection {
+    /// `tls_listen`; port 0 for any free one.
+    pub listen: Vec<SocketAddr>,
+    /// `tls_certificate` and `tls_key`, seen from the folder of the file.
+    pub files: TlsFiles,
+    /// `tls_poll`: how often to look whether the files have changed.
+    pub poll: Duration,
 }
 
 /// What is wrong with `relay.toml`.
@@ -128,7 +146,8 @@ impl ConfigFile {
         const CARD: &str = "the text of the office's card, \"cssr:....@relay.example.org\"";
         let mut keys = Keys::parse(text)?;
         let card = keys.text("card", CARD)?;
-        let listen = keys.text("listen", "an address and a port, such as \"127.0.0.1:8085\" or \"[::]:8085\"")?;
+        let listen = keys.list("listen", LISTEN)?;
+        let tls = tls(&mut keys, folder)?;
         let key_file: Option<PathBuf> = keys.text("key_file", "the path of a file")?;
         let data: Option<PathBuf> = keys.text("data", "the path of a folder")?;
         let engine: Option<Engine> = keys.text("store", "\"journal\" or \"sled\"")?;
@@ -145,7 +164,8 @@ impl ConfigFile {
         keys.finish()?;
         Ok(Self {
             card: card.ok_or(ConfigError::Missing { key: "card", allowed: CARD })?,
-            listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8085))),
+            listen: listen.unwrap_or_else(|| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8085))]),
+            tls: tls.section()?,
             key_file: folder.join(key_file.unwrap_or_else(|| "relay.key".into())),
             data: folder.join(data.unwrap_or_else(|| "data".into())),
             engine: engine.unwrap_or_default(),
@@ -163,6 +183,7 @@ impl ConfigFile {
         let time = show_time;
         format!(
             include_str!("relay.toml.in"),
+            tls_poll = time(TLS_POLL),
             seal_min_age = time(sealing.min_age),
             seal_min_letters = sealing.min_letters,
             seal_max_age = time(sealing.max_age),
@@ -180,6 +201,41 @@ impl ConfigFile {
             day_jump = limits.day_jump,
         )
     }
+}
+
+/// The `tls_...` keys as they stand there.
+struct TlsKeys {
+    listen: Vec<SocketAddr>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    poll: Duration,
+}
+
+impl TlsKeys {
+    fn section(self) -> Result<Option<TlsSection>, ConfigError> {
+        let Self { listen, certificate, key, poll } = self;
+        if listen.is_empty() && certificate.is_none() && key.is_none() {
+            return Ok(None);
+        }
+        let missing = |key, allowed| ConfigError::Missing { key, allowed };
+        if listen.is_empty() {
+            return Err(missing("tls_listen", LISTEN));
+        }
+        let certificate = certificate.ok_or_else(|| missing("tls_certificate", PEM))?;
+        let key = key.ok_or_else(|| missing("tls_key", PEM))?;
+        Ok(Some(TlsSection { listen, files: TlsFiles { certificate, key }, poll }))
+    }
+}
+
+fn tls(keys: &mut Keys, folder: &Path) -> Result<TlsKeys, ConfigError> {
+    let mut path = |key| Ok(keys.text::<PathBuf>(key, PEM)?.map(|path| folder.join(path)));
+    let (certificate, key) = (path("tls_certificate")?, path("tls_key")?);
+    Ok(TlsKeys {
+        listen: keys.list("tls_listen", LISTEN)?.unwrap_or_default(),
+        certificate,
+        key,
+        poll: keys.time("tls_poll", SECOND..=DAY, TLS_POLL)?,
+    })
 }
 
 fn sealing(keys: &mut Keys) -> Result<Sealing, ConfigError> {
@@ -253,12 +309,28 @@ mod tests {
             .fold(String::new(), |all, line| all + line + "\n");
         assert_eq!(parse(&said).unwrap(), parse("").unwrap());
         let ConfigError::UnknownKey { known, .. } = parse("nonsense = 1").unwrap_err() else { panic!("accepted") };
-        for key in known.split(", ").filter(|key| *key != "card") {
-            assert!(
-                said.lines().any(|line| line.starts_with(&format!("{key} = "))),
-                "{key} is missing in the template"
-            );
+        // A key without a default stands there as an example.
+        for key in known.split(", ") {
+            let said = said.lines().any(|line| line.starts_with(&format!("{key} = ")));
+            assert!(said || template.contains(&format!("\n# {key} = ")), "{key} is missing in the template");
         }
+    }
+
+    #[test]
+    fn the_examples_of_the_template_are_understood() {
+        let template = ConfigFile::template();
+        let is_example = |line: &&str| line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+        let examples = template.lines().filter_map(|line| line.strip_prefix("# ")).filter(is_example);
+        let text = examples.filter(|line| !line.starts_with("card")).collect::<Vec<_>>().join("\n");
+        let tls = parse(&text).unwrap().tls.unwrap();
+        assert_eq!(tls.listen, ["[::]:443".parse().unwrap()]);
+        assert!(tls.files.certificate.starts_with("/") && tls.files.key.starts_with("/"));
+    }
+
+    #[test]
+    fn a_relay_listens_in_one_place_or_in_several() {
+        assert_eq!(parse("listen = \"[::1]:80\"").unwrap().listen, ["[::1]:80".parse().unwrap()]);
+        assert_eq!(parse("listen = [\"[::1]:80\", \"127.0.0.1:80\"]").unwrap().listen.len(), 2);
     }
 
     #[test]
@@ -280,6 +352,10 @@ mod tests {
             ("store = \"postgres\"", &["\"store\"", "\"postgres\"", "\"journal\" or \"sled\""][..]),
             ("listen = \"here\"", &["\"listen\"", "\"here\"", "127.0.0.1:8085"][..]),
             ("listen = 8085", &["\"listen\"", "8085"]),
+            ("listen = [\"127.0.0.1:1\", \"there\"]", &["\"listen\"", "there"]),
+            ("listen = []", &["\"listen\"", "[]"]),
+            ("tls_listen = \"[::]:443\"\ntls_key = \"key.pem\"", &["\"tls_certificate\"", "PEM"]),
+            ("tls_certificate = \"a.pem\"\ntls_key = \"b.pem\"", &["\"tls_listen\"", "[::]"]),
             ("seal_min_age = \"soon\"", &["\"seal_min_age\"", "\"soon\"", "60s", "30min"]),
             ("seal_min_age = \"2h\"", &["\"seal_min_age\"", "to 30min"]),
             ("seal_max_age = \"7h\"", &["\"seal_max_age\"", "7h", "whole multiple"]),

@@ -7,6 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 use toml::Value;
 
+/// The most values that one key may list.
+const LIST_MAX: usize = 8;
+
 /// The keys of a file, taken out one by one; what is left at the end is unknown.
 pub(super) struct Keys {
     table: toml::Table,
@@ -28,6 +31,26 @@ impl Keys {
         self.take(key, |value| {
             let text = value.as_str().ok_or_else(|| allowed.to_owned())?;
             text.parse().map_err(|error| format!("{allowed} ({error})"))
+        })
+    }
+
+    /// A text that parses as `T`, or a list of one to [`LIST_MAX`] of them. `allowed` completes "it must be ...".
+    pub(super) fn list<T: FromStr<Err: Display>>(
+        &mut self,
+        key: &'static str,
+        allowed: &'static str,
+    ) -> Result<Option<Vec<T>>, ConfigError> {
+        self.take(key, |value| {
+            let one = std::slice::from_ref(value);
+            let values = value.as_array().map_or(one, Vec::as_slice);
+            if !(1..=LIST_MAX).contains(&values.len()) {
+                return Err(allowed.to_owned());
+            }
+            let parse = |value: &Value| {
+                let text = value.as_str().ok_or_else(|| allowed.to_owned())?;
+                text.parse().map_err(|error| format!("{allowed} ({error})"))
+            };
+            values.iter().map(parse).collect()
         })
     }
 

@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -28,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
-pub struct Client {
-    pub socket: WebSocket,
+pub struct Client<T = TcpStream> {
+    pub socket: WebSocketStream<T>,
     pub session: Session,
     pub announcement: Announcement,
     pub relay: RelayPublicKey,
@@ -51,8 +52,14 @@ impl Client {
 
     /// `None` if the relay is not there, or not any more.
     pub async fn try_connect(address: SocketAddr) -> Option<Self> {
-        let stream = TcpStream::connect(address).await.ok()?;
-        let (mut socket, _) = tokio_tungstenite::client_async(format!("ws://{address}/"), stream).await.ok()?;
+        Self::over(TcpStream::connect(address).await.ok()?).await
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
+    /// A session over a connection that exists.
+    pub async fn over(stream: T) -> Option<Self> {
+        let (mut socket, _) = tokio_tungstenite::client_async("ws://relay.example.org/", stream).await.ok()?;
         let mut rng = ChaCha20Rng::seed_from_u64(SESSIONS.fetch_add(1, Ordering::Relaxed));
         let (handshake, first) = ClientHandshake::start(&mut rng).unwrap();
         socket.send(Message::Binary(first.to_vec().into())).await.ok()?;

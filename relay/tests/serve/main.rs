@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod certificate;
 mod client;
 mod couriers;
 mod errors;
@@ -24,3 +25,4 @@ mod requests;
 mod rig;
 mod sealing;
 mod shutdown;
+mod tls;

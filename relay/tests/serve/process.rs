@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
@@ -52,7 +52,10 @@ pub fn today() -> Day {
 /// A running relay.
 pub struct Running {
     child: Child,
+    /// Where it listens without TLS.
     pub address: SocketAddr,
+    /// The other places, as it has told them.
+    pub others: Vec<String>,
     said: JoinHandle<String>,
 }
 
@@ -62,15 +65,16 @@ impl Running {
         command.args(["serve", "--config", path(folder)]).args(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut out, mut err) = (BufReader::new(child.stdout.take().unwrap()), child.stderr.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).await.unwrap();
-        let address = if arguments.contains(&"--json") {
-            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-            line["listening"].as_str().unwrap().to_owned()
-        } else {
-            line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}")).trim_end().to_owned()
-        };
-        let address = address.strip_prefix("ws://").unwrap().parse().unwrap();
+        let json = arguments.contains(&"--json");
+        let mut first = told(&mut out, json).await;
+        let address = first.split_off("ws://".len()).parse().unwrap();
+        let mut others = Vec::new();
+        let config = std::fs::read_to_string(folder.join("relay.toml")).unwrap();
+        for key in ["tls_listen"] {
+            if config.lines().any(|line| line.starts_with(&format!("{key} = "))) {
+                others.push(told(&mut out, json).await);
+            }
+        }
         // Read all the time: a full pipe would hold the relay up.
         let said = tokio::spawn(async move {
             let (mut from_out, mut from_err) = (Vec::new(), Vec::new());
@@ -80,14 +84,14 @@ impl Running {
             of_err.unwrap();
             String::from_utf8([from_out, from_err].concat()).unwrap()
         });
-        Self { child, address, said }
+        Self { child, address, others, said }
     }
 
     pub async fn client(&self) -> Client {
         Client::connect(self.address).await
     }
 
-    async fn signal(&self, signal: &str) {
+    pub async fn signal(&self, signal: &str) {
         let pid = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().await.unwrap().success());
     }
@@ -104,6 +108,18 @@ impl Running {
     /// Kills it (SIGKILL).
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
+    }
+}
+
+/// Where it listens, from the next line.
+async fn told(out: &mut (impl AsyncBufRead + Unpin), json: bool) -> String {
+    let mut line = String::new();
+    out.read_line(&mut line).await.unwrap();
+    if json {
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        line["listening"].as_str().unwrap().to_owned()
+    } else {
+        line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}")).trim_end().to_owned()
     }
 }
 

@@ -1,0 +1,122 @@
+//! Sockets to listen on, and telling where they are.
+
+use super::{Failure, print};
+use crate::TlsSection;
+use crate::listen::Listeners;
+use crate::tls::Tls;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The system's buffer for what a peer has not taken in yet. Small, so that a slow peer shows as one, and an answer to
+/// a ping does not wait behind megabytes; large enough for 64 KiB in each round trip.
+const SEND_BUFFER: u32 = 64 * 1024;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
+
+/// A certificate in use, and how often to look for another.
+pub(super) struct Certificate {
+    tls: Tls,
+    poll: Duration,
+}
+
+/// Where a program listens.
+pub(super) struct Bound {
+    pub(super) listeners: Listeners,
+    /// `ws://ADDRESS` or `wss://ADDRESS` of each.
+    urls: Vec<String>,
+}
+
+/// Reads the certificate, if one is configured.
+pub(super) fn certificate(section: Option<&TlsSection>) -> Result<Option<Certificate>, Failure> {
+    let Some(section) = section else { return Ok(None) };
+    let tls = Tls::load(section.files.clone()).map_err(Failure::wrong)?;
+    Ok(Some(Certificate { tls, poll: section.poll }))
+}
+
+/// Listens without TLS on some addresses, and with it on others.
+pub(super) fn bind(
+    plain: &[SocketAddr],
+    section: Option<&TlsSection>,
+    certificate: Option<&Certificate>,
+) -> Result<Bound, Failure> {
+    let mut bound = Bound { listeners: Listeners::default(), urls: Vec::new() };
+    for address in plain {
+        let listener = bound.listen("ws", *address)?;
+        bound.listeners = bound.listeners.and_plain(listener);
+    }
+    if let (Some(section), Some(certificate)) = (section, certificate) {
+        for address in &section.listen {
+            let listener = bound.listen("wss", *address)?;
+            bound.listeners = bound.listeners.and_tls(listener, certificate.tls.clone());
+        }
+    }
+    Ok(bound)
+}
+
+impl Bound {
+    fn listen(&mut self, scheme: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+        let failed = |error| Failure::failed(format_args!("{address} cannot be listened on: {error}"));
+        let listener = listen(address).map_err(failed)?;
+        self.urls.push(format!("{scheme}://{}", listener.local_addr().map_err(failed)?));
+        Ok(listener)
+    }
+
+    /// Tells where, a line for each.
+    pub(super) fn tell(&self, json: bool) -> Result<(), Failure> {
+        let line = |url| if json { format!("{{\"listening\":\"{url}\"}}\n") } else { format!("listening on {url}\n") };
+        print(&self.urls.iter().map(line).collect::<String>())
+    }
+}
+
+impl Certificate {
+    /// Looks for another certificate, again and again, and whenever the process is told to (SIGHUP).
+    async fn watch(self, mut hangup: Signal) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(self.poll) => {}
+                _ = hangup.recv() => {}
+            }
+            let tls = self.tls.clone();
+            // Reading files may take a while. If it panics, the certificate stays.
+            let _ = tokio::task::spawn_blocking(move || tls.reload_and_tell()).await;
+        }
+    }
+}
+
+/// Takes up the signals: gives the future that ends with SIGTERM or SIGINT, and looks for other certificates on SIGHUP
+/// meanwhile, which does nothing without one.
+pub(super) fn signals(certificate: Option<Certificate>) -> Result<impl Future<Output = ()>, Failure> {
+    let failed = |error| Failure::failed(format_args!("signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    Ok(async move {
+        let watch = async {
+            match certificate {
+                Some(certificate) => certificate.watch(hangup).await,
+                None => {
+                    while hangup.recv().await.is_some() {}
+                    std::future::pending().await
+                }
+            }
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = watch => {}
+        }
+        tracing::info!("stopping");
+    })
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // So that a relay can be restarted while old connections linger.
+    socket.set_reuseaddr(true)?;
+    // Connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
