@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 ended in good order, 1 something failed, 2 the command line or the configuration is wrong.
 
+mod check_config;
 mod init;
 mod listening;
 mod serve;
@@ -29,6 +30,8 @@ enum Command {
     Init(Init),
     /// Run the relay until SIGTERM or SIGINT, then answer what is in flight and end. SIGHUP: look for a new certificate.
     Serve(Serve),
+    /// Look for everything that is wrong with relay.toml and with the files that it names, and change nothing.
+    CheckConfig(CheckConfig),
 }
 
 #[derive(Args, Debug)]
@@ -56,6 +59,16 @@ struct Serve {
     accept_date: Option<String>,
 }
 
+#[derive(Args, Debug)]
+struct CheckConfig {
+    /// relay.toml, or the folder that holds it.
+    #[arg(long, default_value = ".")]
+    config: PathBuf,
+    /// Tell what was found on standard output as a line of JSON: {"ok": BOOL, "errors": [{"line", "message"}]}.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Level {
     Error,
@@ -71,6 +84,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Init(arguments) => init::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::CheckConfig(arguments) => check_config::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -104,7 +118,10 @@ impl Failure {
 
     fn tell(self) -> ExitCode {
         // If standard error is gone there is nobody to tell.
-        let _ = writeln!(std::io::stderr(), "cssr-relay: {}", self.message);
+        let mut out = std::io::stderr().lock();
+        for line in self.message.lines() {
+            let _ = writeln!(out, "cssr-relay: {line}");
+        }
         ExitCode::from(self.code)
     }
 }

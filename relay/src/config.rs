@@ -1,9 +1,12 @@
 //! What an operator decides, and the limits that keep one peer from hurting the others.
 
+mod document;
+mod errors;
 mod file;
 mod value;
 
-pub use file::{ConfigError, ConfigFile, Engine, NoSuchEngine, TlsSection};
+pub use errors::{ConfigError, ConfigErrors, Fault};
+pub use file::{ConfigFile, Engine, NoSuchEngine, TlsSection};
 
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::{Card, Day};

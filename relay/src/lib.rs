@@ -24,7 +24,7 @@ mod tls;
 mod today;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use config::{Config, ConfigError, ConfigFile, Engine, Limits, NoSuchEngine, Postage, Sealing, TlsSection};
+pub use config::{Config, ConfigError, ConfigErrors, ConfigFile, Engine, Fault, Limits, NoSuchEngine, Postage, Sealing, TlsSection};
 pub use key_file::{KeyFileError, read_key_file, write_key_file};
 pub use listen::Listeners;
 pub use office::OfficeError;

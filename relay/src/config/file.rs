@@ -1,5 +1,7 @@
 //! `relay.toml`.
 
+use super::document;
+use super::errors::{ConfigError, ConfigErrors};
 use super::value::{Keys, show_time};
 use super::{Limits, Postage, Sealing};
 use crate::store::Quotas;
@@ -84,70 +86,28 @@ pub struct TlsSection {
     pub poll: Duration,
 }
 
-/// What is wrong with `relay.toml`.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// It cannot be read.
-    #[error("{path} cannot be read: {error}")]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// It is not TOML.
-    #[error("{NAME} is not valid TOML: {0}")]
-    Syntax(String),
-    /// A key that must be there is not.
-    #[error("{NAME} does not say \"{key}\": it must be {allowed}")]
-    Missing {
-        /// Which.
-        key: &'static str,
-        /// What to write.
-        allowed: &'static str,
-    },
-    /// A key that does not exist.
-    #[error("{NAME} has a key \"{key}\" that does not exist; the keys are {known}")]
-    UnknownKey {
-        /// Which.
-        key: String,
-        /// Those that do exist.
-        known: String,
-    },
-    /// A value that is not allowed.
-    #[error("{NAME}: \"{key}\" is {found}; it must be {allowed}")]
-    Value {
-        /// Which key.
-        key: &'static str,
-        /// What stands there.
-        found: String,
-        /// What may stand there.
-        allowed: String,
-    },
-}
-
 impl ConfigFile {
     /// Reads a file, or the `relay.toml` in a folder.
     ///
     /// # Errors
-    /// See [`ConfigError`].
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let path = if path.is_dir() { path.join(NAME) } else { path.to_owned() };
-        let text = std::fs::read_to_string(&path).map_err(|error| ConfigError::Read { path: path.clone(), error })?;
-        Self::parse(&text, path.parent().unwrap_or(Path::new("")))
+    /// Everything that is wrong with it.
+    pub fn read(path: &Path) -> Result<Self, ConfigErrors> {
+        document::read(NAME, path, Self::parse)
     }
 
     /// Reads the text of a file that stands in `folder`.
     ///
     /// # Errors
-    /// See [`ConfigError`].
-    pub fn parse(text: &str, folder: &Path) -> Result<Self, ConfigError> {
+    /// Everything that is wrong with it.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, ConfigErrors> {
+        document::parse(NAME, text, |keys| Self::of(keys, folder))
+    }
+
+    fn of(keys: &mut Keys, folder: &Path) -> Result<Self, Vec<ConfigError>> {
         const CARD: &str = "the text of the office's card, \"cssr:....@relay.example.org\"";
-        let mut keys = Keys::parse(text)?;
         let card = keys.text("card", CARD)?;
         let listen = keys.list("listen", LISTEN)?;
-        let tls = tls(&mut keys, folder)?;
+        let tls = tls(keys, folder)?;
         let key_file: Option<PathBuf> = keys.text("key_file", "the path of a file")?;
         let data: Option<PathBuf> = keys.text("data", "the path of a folder")?;
         let engine: Option<Engine> = keys.text("store", "\"journal\" or \"sled\"")?;
@@ -155,17 +115,24 @@ impl ConfigFile {
             letters: keys.number("letters_max", 1..=100_000_000, 100_000)?,
             chunks: keys.number("chunks_max", 0..=100_000_000, 500_000)?,
         };
-        let sealing = sealing(&mut keys)?;
+        let sealing = sealing(keys)?;
         let postage = Postage {
             letters: keys.number("letter_effort", 0..=LETTER_EFFORT_MAX, Postage::default().letters)?,
             chunks: keys.number("chunk_effort", 0..=u32::MAX, Postage::default().chunks)?,
         };
-        let limits = limits(&mut keys, postage)?;
+        let limits = limits(keys, postage)?;
         keys.finish()?;
+        let (card, tls) = match (card, tls.section()) {
+            (Some(card), Ok(tls)) => (card, tls),
+            (card, tls) => {
+                let missing = card.is_none().then_some(ConfigError::Missing { key: "card", allowed: CARD });
+                return Err(missing.into_iter().chain(tls.err()).collect());
+            }
+        };
         Ok(Self {
-            card: card.ok_or(ConfigError::Missing { key: "card", allowed: CARD })?,
+            card,
             listen: listen.unwrap_or_else(|| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8085))]),
-            tls: tls.section()?,
+            tls,
             key_file: folder.join(key_file.unwrap_or_else(|| "relay.key".into())),
             data: folder.join(data.unwrap_or_else(|| "data".into())),
             engine: engine.unwrap_or_default(),
@@ -285,7 +252,7 @@ mod tests {
 
     const CARD: &str = "card = \"cssr:QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQXU-LVLR@relay.example.org\"\n";
 
-    fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
+    fn parse(text: &str) -> Result<ConfigFile, ConfigErrors> {
         ConfigFile::parse(&format!("{CARD}{text}"), Path::new("/srv/relay"))
     }
 
@@ -308,7 +275,8 @@ mod tests {
             .filter_map(|line| line.strip_prefix("#:"))
             .fold(String::new(), |all, line| all + line + "\n");
         assert_eq!(parse(&said).unwrap(), parse("").unwrap());
-        let ConfigError::UnknownKey { known, .. } = parse("nonsense = 1").unwrap_err() else { panic!("accepted") };
+        let errors = parse("nonsense = 1").unwrap_err();
+        let ConfigError::UnknownKey { known, .. } = &errors.faults()[0].error else { panic!("{errors}") };
         // A key without a default stands there as an example.
         for key in known.split(", ") {
             let said = said.lines().any(|line| line.starts_with(&format!("{key} = ")));
@@ -347,6 +315,37 @@ mod tests {
     }
 
     #[test]
+    fn everything_that_is_wrong_is_told_at_once_with_its_line() {
+        let text = "conections = 1\n# no comment\nlisten = 1\nseal_max_age = \"7h\"\n\nseal_min_age = \"25h\"\n[limits]\n\
+                    connections = 1\n";
+        let errors = ConfigFile::parse(text, Path::new("")).unwrap_err();
+        let told: Vec<_> = errors.faults().iter().map(|fault| (fault.line, fault.error.key().unwrap())).collect();
+        let lines = [(1, "conections"), (3, "listen"), (4, "seal_max_age"), (6, "seal_min_age"), (7, "limits")];
+        let expected: Vec<_> = lines.map(|(line, key)| (Some(line), key)).into_iter().chain([(None, "card")]).collect();
+        assert_eq!(told, expected, "{errors}");
+        let shown: Vec<_> = errors.to_string().lines().map(str::to_owned).collect();
+        assert_eq!(shown.len(), 6);
+        assert!(shown[1].starts_with("relay.toml, line 3: \"listen\" is 1;"), "{errors}");
+        assert!(shown[5].starts_with("relay.toml: \"card\" is missing"), "{errors}");
+    }
+
+    #[test]
+    fn every_error_of_syntax_is_told_at_once_and_nothing_else() {
+        let errors =
+            ConfigFile::parse("listen = \nnonsense = 1\ndata = \"x\nkey_file = 'y'\n= 3\n", Path::new("")).unwrap_err();
+        let lines: Vec<_> = errors.faults().iter().filter_map(|fault| fault.line).collect();
+        assert_eq!(lines, [1, 3, 5], "{errors}");
+        assert!(errors.faults().iter().all(|fault| matches!(fault.error, ConfigError::Syntax { .. })), "{errors}");
+    }
+
+    #[test]
+    fn a_key_that_stands_there_twice_is_an_error() {
+        let errors = parse("connections = 5\nconnections = 6\n").unwrap_err();
+        assert_eq!(errors.faults().len(), 1);
+        assert_eq!(errors.faults()[0].line, Some(3), "{errors}");
+    }
+
+    #[test]
     fn an_error_names_the_key_the_value_and_what_is_allowed() {
         for (text, words) in [
             ("store = \"postgres\"", &["\"store\"", "\"postgres\"", "\"journal\" or \"sled\""][..]),
@@ -367,7 +366,7 @@ mod tests {
             ("silence_timeout = \"1s\"\nping_interval = \"2s\"", &["\"ping_interval\"", "to 1s"]),
             ("conections = 5", &["\"conections\"", "does not exist", "connections"]),
             ("[limits]\nconnections = 5", &["\"limits\"", "does not exist"]),
-            ("card = \"cssr:ABC\"", &["card"]),
+            ("card = \"cssr:ABC\"", &["duplicate", "card"]),
         ] {
             let error = parse(text).unwrap_err().to_string();
             for word in words {

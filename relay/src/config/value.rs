@@ -1,6 +1,6 @@
-//! Reading one value of `relay.toml`, and saying what is wrong with it.
+//! Reading one value of a configuration file, and saying what is wrong with it.
 
-use super::ConfigError;
+use super::errors::ConfigError;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -17,9 +17,8 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn parse(text: &str) -> Result<Self, ConfigError> {
-        let table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax(error.to_string()))?;
-        Ok(Self { table, asked: Vec::new() })
+    pub(super) const fn new(table: toml::Table) -> Self {
+        Self { table, asked: Vec::new() }
     }
 
     /// A text that parses as `T`. `allowed` completes "it must be ...".
@@ -89,11 +88,11 @@ impl Keys {
     }
 
     /// Refuses whatever has not been asked for.
-    pub(super) fn finish(self) -> Result<(), ConfigError> {
-        match self.table.into_iter().next() {
-            None => Ok(()),
-            Some((key, _)) => Err(ConfigError::UnknownKey { key, known: self.asked.join(", ") }),
-        }
+    pub(super) fn finish(&mut self) -> Result<(), Vec<ConfigError>> {
+        let known = self.asked.join(", ");
+        let unknown = |(key, _)| ConfigError::UnknownKey { key, known: known.clone() };
+        let unknown: Vec<_> = std::mem::take(&mut self.table).into_iter().map(unknown).collect();
+        if unknown.is_empty() { Ok(()) } else { Err(unknown) }
     }
 
     fn take<T>(

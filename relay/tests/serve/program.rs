@@ -48,6 +48,44 @@ async fn a_wrong_configuration_is_told_with_its_key_and_exit_code_2() {
 }
 
 #[tokio::test]
+async fn check_config_tells_everything_at_once_and_changes_nothing() {
+    let (folder, _, _) = configured("").await;
+    let folder = folder.path();
+    let before = std::fs::read_dir(folder).unwrap().count();
+    let check = async |more: &[&str]| run(&[&["check-config", "--config", path(folder)], more].concat()).await;
+    let (output, out, err) = check(&[]).await;
+    assert_eq!((output.status.code(), err.as_str()), (Some(0), ""));
+    assert!(out.contains("in order"), "{out}");
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), before);
+
+    let file = folder.join("relay.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("connections = 0\n{good}conections = 1\n")).unwrap();
+    let last = good.lines().count() + 2;
+    let (output, out, err) = check(&[]).await;
+    assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
+    let lines: Vec<_> = err.lines().collect();
+    assert_eq!(lines.len(), 2, "{err}");
+    assert!(lines[0].contains("relay.toml, line 1: \"connections\" is 0"), "{err}");
+    assert!(lines[1].contains(&format!("relay.toml, line {last}: ")), "{err}");
+    let (output, out, _) = check(&["--json"]).await;
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((output.status.code(), &told["ok"]), (Some(2), &false.into()));
+    assert_eq!((&told["errors"][0]["line"], &told["errors"][1]["line"]), (&1.into(), &last.into()));
+
+    // What the file names.
+    std::fs::remove_file(folder.join("relay.key")).unwrap();
+    std::fs::write(folder.join("data"), "").unwrap();
+    std::fs::write(&file, format!("{good}tls_listen = \"[::]:443\"\ntls_certificate = \"c\"\ntls_key = \"k\"\n"))
+        .unwrap();
+    let (output, _, err) = check(&[]).await;
+    assert_eq!((output.status.code(), err.lines().count()), (Some(2), 3), "{err}");
+    for word in ["relay.key", "the certificate", "data"] {
+        assert!(err.contains(word), "{err}");
+    }
+}
+
+#[tokio::test]
 async fn the_address_is_told_on_standard_output_and_signals_end_the_relay_well() {
     let (folder, _, key) = configured("").await;
     for (arguments, signal) in [(&[][..], "-TERM"), (&["--json"][..], "-INT")] {
@@ -72,7 +110,7 @@ async fn a_second_relay_on_the_same_folder_is_refused() {
 async fn help_says_what_there_is() {
     let (output, out, _) = run(&["--help"]).await;
     assert!(output.status.success());
-    for word in ["init", "serve"] {
+    for word in ["init", "serve", "check-config"] {
         assert!(out.contains(word), "{out}");
     }
     let nowhere: PathBuf = tempfile::tempdir().unwrap().path().join("x");
