@@ -3,10 +3,12 @@
 mod document;
 mod errors;
 mod file;
+mod sections;
 mod value;
 
 pub use errors::{ConfigError, ConfigErrors, Fault};
-pub use file::{ConfigFile, Engine, NoSuchEngine, TlsSection};
+pub use file::{ConfigFile, Engine, NoSuchEngine};
+pub use sections::TlsSection;
 
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::{Card, Day};

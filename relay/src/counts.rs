@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) enum End {
     Slow,
 }
 
-/// A day's connections by their end.
+/// Connections by their end.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     gone: AtomicU64,
@@ -27,6 +28,18 @@ pub(crate) struct Counts {
     malformed: AtomicU64,
     slow: AtomicU64,
     turned_away: AtomicU64,
+    /// What the log knows already.
+    reported: Mutex<Totals>,
+}
+
+/// Connections since the start that have ended, by how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    closed: u64,
+    no_handshake: u64,
+    malformed: u64,
+    slow: u64,
+    turned_away: u64,
 }
 
 impl Counts {
@@ -45,18 +58,45 @@ impl Counts {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Tells the log, and begins anew.
+    pub(crate) fn totals(&self) -> Totals {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Self { gone, stopped, handshake, malformed, slow, turned_away, reported: _ } = self;
+        Totals {
+            closed: get(gone) + get(stopped),
+            no_handshake: get(handshake),
+            malformed: get(malformed),
+            slow: get(slow),
+            turned_away: get(turned_away),
+        }
+    }
+
+    /// Tells the log what came since it was told last.
     pub(crate) fn report(&self) {
-        let take = |counter: &AtomicU64| counter.swap(0, Ordering::Relaxed);
-        let Self { gone, stopped, handshake, malformed, slow, turned_away } = self;
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, now) = (*reported, self.totals());
+        *reported = now;
         tracing::info!(
-            closed = take(gone) + take(stopped),
-            no_handshake = take(handshake),
-            malformed = take(malformed),
-            slow = take(slow),
-            turned_away = take(turned_away),
+            closed = now.closed - before.closed,
+            no_handshake = now.no_handshake - before.no_handshake,
+            malformed = now.malformed - before.malformed,
+            slow = now.slow - before.slow,
+            turned_away = now.turned_away - before.turned_away,
             "connections of the day that ended"
         );
+    }
+}
+
+impl Totals {
+    /// Each with its name.
+    pub(crate) fn each(&self) -> [(&'static str, u64); 5] {
+        let Self { closed, no_handshake, malformed, slow, turned_away } = *self;
+        [
+            ("closed", closed),
+            ("no_handshake", no_handshake),
+            ("malformed", malformed),
+            ("slow", slow),
+            ("turned_away", turned_away),
+        ]
     }
 }
 

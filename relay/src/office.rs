@@ -2,6 +2,7 @@
 
 mod notes;
 mod shelves;
+mod validity;
 
 use crate::store::{Lives, Store, StoreError};
 use cssr_proto::keys::RelayPublicKey;
@@ -12,6 +13,7 @@ use cssr_proto::{
 };
 use notes::{NoteBook, Offer};
 use std::sync::{Arc, PoisonError, RwLock};
+use validity::Validity;
 
 /// How much longer than letters notes are kept: so long does a seat that was away need them to tell a directory that
 /// was superseded from one that never was (protocol, sections 6.3 and 12.2).
@@ -54,10 +56,14 @@ pub(crate) struct View {
     pub(crate) statements: Arc<[u8]>,
     /// CDDL `notes`.
     pub(crate) notes: Arc<[u8]>,
+    /// How long the seats' keys will do.
+    pub(crate) validity: Validity,
 }
 
 /// The newest valid note and what it names.
 pub(crate) struct Served {
+    /// The note's.
+    pub(crate) day: Day,
     pub(crate) note: Arc<[u8]>,
     pub(crate) directory: Arc<[u8]>,
     pub(crate) policy: Policy,
@@ -237,7 +243,17 @@ async fn blocking<T: Send + 'static>(verify: impl FnOnce() -> T + Send + 'static
 
 impl Served {
     fn new(note: &Signed<Note>, directory: &Directory) -> Self {
-        Self { note: note.bytes().into(), directory: directory.bytes().into(), policy: *directory.policy() }
+        Self {
+            day: note.day,
+            note: note.bytes().into(),
+            directory: directory.bytes().into(),
+            policy: *directory.policy(),
+        }
+    }
+
+    /// The last day on which sources take the note.
+    pub(crate) fn last_day(&self) -> Day {
+        self.day.plus(self.policy.note_days())
     }
 }
 
@@ -257,6 +273,7 @@ impl View {
             served: served.clone(),
             statements: statements.to_bytes().into(),
             notes: notes.to_bytes().into(),
+            validity: Validity::of(pool),
         }
     }
 }

@@ -61,6 +61,7 @@ async fn tick<S: Store>(relay: &Shared<S>, all: bool, expiry_due: &mut bool) {
             }
         }
     }
+    relay.look();
 }
 
 /// Seals what is due, of the oldest day first, as the store does.
@@ -83,6 +84,7 @@ async fn seal<S: Store>(relay: &Shared<S>, kind: Kind, all: bool, now: Moment) -
         let Some(batch) = relay.store.seal(kind).await? else { break };
         relay.index.forget(batch.day());
         relay.sealed.send_modify(|sealed| *sealed = sealed.wrapping_add(1));
+        relay.monitor.sealed(kind, batch.ids().len(), relay.counts.totals());
         tracing::debug!(?kind, number = batch.number(), ids = batch.ids().len(), "sealed a batch");
         pending = relay.store.pending(kind).await?;
     }

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::connection;
 use crate::counts::End;
 use crate::listen::{Listeners, Stream};
+use crate::monitor::Monitor;
 use crate::sealer::{self, Command};
 use crate::shared::{Shared, StartError};
 use crate::store::{Store, StoreError};
@@ -76,9 +77,16 @@ impl<S: Store> Relay<S> {
     pub async fn start(store: S, config: Config, clock: Arc<dyn Clock>) -> Result<(Self, Handle), StartError> {
         let shared = Arc::new(Shared::new(store, config, clock).await?);
         sealer::expire(&shared).await?;
+        shared.look();
         let (sender, commands) = mpsc::channel(1);
         let handle = Handle { commands: sender };
         Ok((Self { shared, commands, handle: handle.clone() }, handle))
+    }
+
+    /// What may be told of it while it runs.
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        self.shared.monitor.clone()
     }
 
     /// Serves until `shutdown` ends, then answers what is in flight, closes the store and returns.

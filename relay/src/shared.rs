@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Limits, Postage, Sealing};
 use crate::counts::Counts;
 use crate::index::IndexCache;
+use crate::monitor::{Circumstances, Monitor};
 use crate::office::{Office, OfficeError};
 use crate::sealing::Arrivals;
 use crate::store::{Kind, Store, StoreError};
@@ -30,6 +31,7 @@ pub(crate) struct Shared<S> {
     /// Changes with every batch.
     pub(crate) sealed: watch::Sender<u64>,
     pub(crate) counts: Counts,
+    pub(crate) monitor: Monitor,
     letters: Arc<Semaphore>,
     chunks: Arc<Semaphore>,
     pub(crate) publications: Semaphore,
@@ -71,6 +73,7 @@ impl<S: Store> Shared<S> {
             index: IndexCache::default(),
             sealed: watch::Sender::new(0),
             counts: Counts::default(),
+            monitor: Monitor::default(),
             letters: Arc::new(Semaphore::new(limits.letters_in_flight)),
             chunks: Arc::new(Semaphore::new(limits.chunks_in_flight)),
             publications: Semaphore::new(limits.publications),
@@ -108,6 +111,16 @@ impl<S: Store> Shared<S> {
     /// A failure from now on is told again.
     pub(crate) fn forget_failure(&self) {
         self.failure_told.store(false, Ordering::Relaxed);
+    }
+
+    /// Looks for what should alarm somebody.
+    pub(crate) fn look(&self) {
+        let now = Circumstances {
+            today: self.today.get(),
+            clock_doubted: self.clock_jumped.load(Ordering::Relaxed),
+            store_failed: self.failure_told.load(Ordering::Relaxed),
+        };
+        self.monitor.look(&self.office.view(), now);
     }
 
     /// Goes on to the clock's day; tells whether that is another one. A clock that is not believed is told of once.

@@ -24,8 +24,8 @@ pub(super) struct Certificate {
 /// Where a program listens.
 pub(super) struct Bound {
     pub(super) listeners: Listeners,
-    /// `ws://ADDRESS` or `wss://ADDRESS` of each.
-    urls: Vec<String>,
+    /// What to tell: `listening` and `ws://ADDRESS` or `wss://ADDRESS` of each, `metrics` and where they are.
+    told: Vec<(&'static str, String)>,
 }
 
 /// Reads the certificate, if one is configured.
@@ -41,7 +41,7 @@ pub(super) fn bind(
     section: Option<&TlsSection>,
     certificate: Option<&Certificate>,
 ) -> Result<Bound, Failure> {
-    let mut bound = Bound { listeners: Listeners::default(), urls: Vec::new() };
+    let mut bound = Bound { listeners: Listeners::default(), told: Vec::new() };
     for address in plain {
         let listener = bound.listen("ws", *address)?;
         bound.listeners = bound.listeners.and_plain(listener);
@@ -56,18 +56,33 @@ pub(super) fn bind(
 }
 
 impl Bound {
+    /// Listens for those who ask for metrics.
+    pub(super) fn metrics(&mut self, address: SocketAddr) -> Result<TcpListener, Failure> {
+        let (listener, address) = open(address)?;
+        self.told.push(("metrics", format!("http://{address}/metrics")));
+        Ok(listener)
+    }
+
     fn listen(&mut self, scheme: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
-        let failed = |error| Failure::failed(format_args!("{address} cannot be listened on: {error}"));
-        let listener = listen(address).map_err(failed)?;
-        self.urls.push(format!("{scheme}://{}", listener.local_addr().map_err(failed)?));
+        let (listener, address) = open(address)?;
+        self.told.push(("listening", format!("{scheme}://{address}")));
         Ok(listener)
     }
 
     /// Tells where, a line for each.
     pub(super) fn tell(&self, json: bool) -> Result<(), Failure> {
-        let line = |url| if json { format!("{{\"listening\":\"{url}\"}}\n") } else { format!("listening on {url}\n") };
-        print(&self.urls.iter().map(line).collect::<String>())
+        let line = |(what, url): &(_, _)| match json {
+            true => format!("{{\"{what}\":\"{url}\"}}\n"),
+            false => format!("{what} on {url}\n"),
+        };
+        print(&self.told.iter().map(line).collect::<String>())
     }
+}
+
+/// Listens, and says where.
+fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let opened = listen(address).and_then(|listener| listener.local_addr().map(|address| (listener, address)));
+    opened.map_err(|error| Failure::failed(format_args!("{address} cannot be listened on: {error}")))
 }
 
 impl Certificate {

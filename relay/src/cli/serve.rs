@@ -2,7 +2,7 @@
 
 use super::{Failure, Level, Serve, listening};
 use crate::store::{Damage, JournalConfig, JournalStore, OpenError, SledConfig, SledStore, Store};
-use crate::{Clock as _, Config, ConfigFile, Engine, SystemClock, TlsSection, read_key_file, run as run_relay};
+use crate::{Clock as _, Config, ConfigFile, Engine, Relay, SystemClock, TlsSection, read_key_file, serve_monitor};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     };
     let certificate = listening::certificate(file.tls.as_ref())?;
     let relay = key.public();
-    let ConfigFile { card, sealing, postage, limits, listen, tls, data: directory, engine, quotas, .. } = file;
+    let ConfigFile { card, sealing, postage, limits, listen, tls, metrics, data: directory, engine, quotas, .. } = file;
     let data = directory.clone();
     let config = Config { card, key, sealing, postage, limits, accept_day };
 
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format_args!("the threads of the relay: {error}")))?;
-    let sockets = Sockets { listen, tls, certificate };
+    let sockets = Sockets { listen, tls, metrics, certificate };
     runtime.block_on(async {
         let failed = |error: OpenError| Failure::failed(format_args!("the store in {}: {error}", data.display()));
         match engine {
@@ -68,6 +68,7 @@ fn warn_of(damage: Damage) {
 struct Sockets {
     listen: Vec<SocketAddr>,
     tls: Option<TlsSection>,
+    metrics: Option<SocketAddr>,
     certificate: Option<listening::Certificate>,
 }
 
@@ -78,11 +79,16 @@ async fn serve<S: Store>(
     sockets: Sockets,
     json: bool,
 ) -> Result<(), Failure> {
-    let Sockets { listen, tls, certificate } = sockets;
-    let bound = listening::bind(&listen, tls.as_ref(), certificate.as_ref())?;
+    let Sockets { listen, tls, metrics, certificate } = sockets;
+    let mut bound = listening::bind(&listen, tls.as_ref(), certificate.as_ref())?;
+    let metrics = metrics.map(|address| bound.metrics(address)).transpose()?;
     let shutdown = listening::signals(certificate)?;
+    let (relay, _handle) = Relay::start(store, config, Arc::new(clock)).await.map_err(Failure::failed)?;
+    if let Some(listener) = metrics {
+        tokio::spawn(serve_monitor(listener, relay.monitor()));
+    }
     bound.tell(json)?;
-    run_relay(bound.listeners, store, config, Arc::new(clock), shutdown).await.map_err(Failure::failed)
+    relay.serve(bound.listeners, shutdown).await.map_err(Failure::failed)
 }
 
 /// Without times: whoever collects the log adds those that it wants. Without what libraries would say.

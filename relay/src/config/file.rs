@@ -2,10 +2,10 @@
 
 use super::document;
 use super::errors::{ConfigError, ConfigErrors};
+use super::sections::{LISTEN, TLS_POLL, TlsSection, metrics, tls};
 use super::value::{Keys, show_time};
 use super::{Limits, Postage, Sealing};
 use crate::store::Quotas;
-use crate::tls::TlsFiles;
 use cssr_proto::Card;
 use cssr_proto::postage::LETTER_EFFORT_MAX;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,10 +15,6 @@ use std::time::Duration;
 
 const NAME: &str = "relay.toml";
 const SECOND: Duration = Duration::from_secs(1);
-/// How often to look for a new certificate. They come every few weeks; a minute late is early enough.
-const TLS_POLL: Duration = Duration::from_secs(60);
-const LISTEN: &str = "an address and a port, such as \"127.0.0.1:8085\" or \"[::]:8085\", or a list of up to eight";
-const PEM: &str = "the path of a PEM file";
 const WORK_TIME: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -37,6 +33,8 @@ pub struct ConfigFile {
     pub data: PathBuf,
     /// `store`: what keeps it.
     pub engine: Engine,
+    /// `metrics_listen`: where to answer `/metrics` and `/health`; a loopback address unless `metrics_beyond_loopback`.
+    pub metrics: Option<SocketAddr>,
     /// `letters_max` and `chunks_max`.
     pub quotas: Quotas,
     /// `seal_...`.
@@ -75,17 +73,6 @@ impl FromStr for Engine {
     }
 }
 
-/// The `tls_...` keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsSection {
-    /// `tls_listen`; port 0 for any free one.
-    pub listen: Vec<SocketAddr>,
-    /// `tls_certificate` and `tls_key`, seen from the folder of the file.
-    pub files: TlsFiles,
-    /// `tls_poll`: how often to look whether the files have changed.
-    pub poll: Duration,
-}
-
 impl ConfigFile {
     /// Reads a file, or the `relay.toml` in a folder.
     ///
@@ -108,6 +95,7 @@ impl ConfigFile {
         let card = keys.text("card", CARD)?;
         let listen = keys.list("listen", LISTEN)?;
         let tls = tls(keys, folder)?;
+        let metrics = metrics(keys)?;
         let key_file: Option<PathBuf> = keys.text("key_file", "the path of a file")?;
         let data: Option<PathBuf> = keys.text("data", "the path of a folder")?;
         let engine: Option<Engine> = keys.text("store", "\"journal\" or \"sled\"")?;
@@ -133,6 +121,7 @@ impl ConfigFile {
             card,
             listen: listen.unwrap_or_else(|| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8085))]),
             tls,
+            metrics,
             key_file: folder.join(key_file.unwrap_or_else(|| "relay.key".into())),
             data: folder.join(data.unwrap_or_else(|| "data".into())),
             engine: engine.unwrap_or_default(),
@@ -168,41 +157,6 @@ impl ConfigFile {
             day_jump = limits.day_jump,
         )
     }
-}
-
-/// The `tls_...` keys as they stand there.
-struct TlsKeys {
-    listen: Vec<SocketAddr>,
-    certificate: Option<PathBuf>,
-    key: Option<PathBuf>,
-    poll: Duration,
-}
-
-impl TlsKeys {
-    fn section(self) -> Result<Option<TlsSection>, ConfigError> {
-        let Self { listen, certificate, key, poll } = self;
-        if listen.is_empty() && certificate.is_none() && key.is_none() {
-            return Ok(None);
-        }
-        let missing = |key, allowed| ConfigError::Missing { key, allowed };
-        if listen.is_empty() {
-            return Err(missing("tls_listen", LISTEN));
-        }
-        let certificate = certificate.ok_or_else(|| missing("tls_certificate", PEM))?;
-        let key = key.ok_or_else(|| missing("tls_key", PEM))?;
-        Ok(Some(TlsSection { listen, files: TlsFiles { certificate, key }, poll }))
-    }
-}
-
-fn tls(keys: &mut Keys, folder: &Path) -> Result<TlsKeys, ConfigError> {
-    let mut path = |key| Ok(keys.text::<PathBuf>(key, PEM)?.map(|path| folder.join(path)));
-    let (certificate, key) = (path("tls_certificate")?, path("tls_key")?);
-    Ok(TlsKeys {
-        listen: keys.list("tls_listen", LISTEN)?.unwrap_or_default(),
-        certificate,
-        key,
-        poll: keys.time("tls_poll", SECOND..=DAY, TLS_POLL)?,
-    })
 }
 
 fn sealing(keys: &mut Keys) -> Result<Sealing, ConfigError> {
@@ -290,7 +244,9 @@ mod tests {
         let is_example = |line: &&str| line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
         let examples = template.lines().filter_map(|line| line.strip_prefix("# ")).filter(is_example);
         let text = examples.filter(|line| !line.starts_with("card")).collect::<Vec<_>>().join("\n");
-        let tls = parse(&text).unwrap().tls.unwrap();
+        let config = parse(&text).unwrap();
+        assert_eq!(config.metrics, Some("127.0.0.1:9085".parse().unwrap()));
+        let tls = config.tls.unwrap();
         assert_eq!(tls.listen, ["[::]:443".parse().unwrap()]);
         assert!(tls.files.certificate.starts_with("/") && tls.files.key.starts_with("/"));
     }
@@ -299,6 +255,13 @@ mod tests {
     fn a_relay_listens_in_one_place_or_in_several() {
         assert_eq!(parse("listen = \"[::1]:80\"").unwrap().listen, ["[::1]:80".parse().unwrap()]);
         assert_eq!(parse("listen = [\"[::1]:80\", \"127.0.0.1:80\"]").unwrap().listen.len(), 2);
+    }
+
+    #[test]
+    fn metrics_leave_the_machine_only_if_somebody_says_so() {
+        let text = "metrics_listen = \"10.0.0.1:9085\"\nmetrics_beyond_loopback = true";
+        assert_eq!(parse(text).unwrap().metrics, Some("10.0.0.1:9085".parse().unwrap()));
+        assert_eq!(parse("").unwrap().metrics, None);
     }
 
     #[test]
@@ -355,6 +318,8 @@ mod tests {
             ("listen = []", &["\"listen\"", "[]"]),
             ("tls_listen = \"[::]:443\"\ntls_key = \"key.pem\"", &["\"tls_certificate\"", "PEM"]),
             ("tls_certificate = \"a.pem\"\ntls_key = \"b.pem\"", &["\"tls_listen\"", "[::]"]),
+            ("metrics_listen = \"0.0.0.0:9085\"", &["\"metrics_listen\"", "127.0.0.1", "metrics_beyond_loopback"]),
+            ("metrics_beyond_loopback = 1", &["\"metrics_beyond_loopback\"", "true or false"]),
             ("seal_min_age = \"soon\"", &["\"seal_min_age\"", "\"soon\"", "60s", "30min"]),
             ("seal_min_age = \"2h\"", &["\"seal_min_age\"", "to 30min"]),
             ("seal_max_age = \"7h\"", &["\"seal_max_age\"", "7h", "whole multiple"]),

@@ -71,6 +71,12 @@ impl Keys {
         Ok(number.unwrap_or(default))
     }
 
+    /// Yes or no.
+    pub(super) fn flag(&mut self, key: &'static str, default: bool) -> Result<bool, ConfigError> {
+        let flag = self.take(key, |value| value.as_bool().ok_or_else(|| "true or false".to_owned()))?;
+        Ok(flag.unwrap_or(default))
+    }
+
     /// A time with its unit.
     pub(super) fn time(
         &mut self,

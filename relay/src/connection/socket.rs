@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Bytes;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -115,6 +116,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             None | Some(Ok(Message::Close(_)) | Err(Error::ConnectionClosed | Error::AlreadyClosed | Error::Io(_))) => {
                 Happened::Gone
             }
+            // A link that was cut says no goodbye.
+            Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => Happened::Gone,
             Some(Ok(Message::Text(_) | Message::Frame(_)) | Err(_)) => Happened::Nonsense,
         })
     }

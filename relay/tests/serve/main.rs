@@ -17,6 +17,7 @@ mod kill;
 mod limits;
 mod log;
 mod malformed;
+mod monitor;
 mod office;
 mod process;
 mod program;

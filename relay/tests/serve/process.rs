@@ -70,7 +70,7 @@ impl Running {
         let address = first.split_off("ws://".len()).parse().unwrap();
         let mut others = Vec::new();
         let config = std::fs::read_to_string(folder.join("relay.toml")).unwrap();
-        for key in ["tls_listen"] {
+        for key in ["tls_listen", "metrics_listen"] {
             if config.lines().any(|line| line.starts_with(&format!("{key} = "))) {
                 others.push(told(&mut out, json).await);
             }
@@ -117,9 +117,9 @@ async fn told(out: &mut (impl AsyncBufRead + Unpin), json: bool) -> String {
     out.read_line(&mut line).await.unwrap();
     if json {
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        line["listening"].as_str().unwrap().to_owned()
+        line["listening"].as_str().or(line["metrics"].as_str()).unwrap().to_owned()
     } else {
-        line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}")).trim_end().to_owned()
+        line.split_once(" on ").unwrap_or_else(|| panic!("{line:?}")).1.trim_end().to_owned()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::office::{DAY, Office};
 use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::keys::{RelayPublicKey, RelaySecretKey};
 use cssr_relay::store::{MemoryStore, Quotas, Store};
-use cssr_relay::{Config, Handle, ManualClock, Relay, RunError};
+use cssr_relay::{Config, Handle, ManualClock, Monitor, Relay, RunError};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -19,6 +19,7 @@ pub struct Rig<S = MemoryStore> {
     pub address: SocketAddr,
     pub clock: Arc<ManualClock>,
     pub handle: Handle,
+    pub monitor: Monitor,
     pub office: Office,
     pub store: Gate<S>,
     stop: oneshot::Sender<()>,
@@ -77,9 +78,10 @@ impl<S: Store> Rig<S> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (relay, handle) = Relay::start(store.clone(), config, Arc::clone(&clock) as _).await.unwrap();
+        let monitor = relay.monitor();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(relay.serve(listener, async { drop(stopped.await) }));
-        Self { address, clock, handle, office, store, stop, task }
+        Self { address, clock, handle, monitor, office, store, stop, task }
     }
 
     pub async fn opened(mut self) -> Self {

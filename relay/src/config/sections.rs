@@ -1,0 +1,76 @@
+//! Groups of keys that the relay's file and the forwarder's have in common.
+
+use super::errors::ConfigError;
+use super::value::Keys;
+use crate::tls::TlsFiles;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often to look for a new certificate. They come every few weeks; a minute late is early enough.
+pub(super) const TLS_POLL: Duration = Duration::from_secs(60);
+pub(super) const LISTEN: &str =
+    "an address and a port, such as \"127.0.0.1:8085\" or \"[::]:8085\", or a list of up to eight";
+const PEM: &str = "the path of a PEM file";
+
+/// The `tls_...` keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSection {
+    /// `tls_listen`; port 0 for any free one.
+    pub listen: Vec<SocketAddr>,
+    /// `tls_certificate` and `tls_key`, seen from the folder of the file.
+    pub files: TlsFiles,
+    /// `tls_poll`: how often to look whether the files have changed.
+    pub poll: Duration,
+}
+
+/// The `tls_...` keys as they stand there.
+pub(super) struct TlsKeys {
+    listen: Vec<SocketAddr>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    poll: Duration,
+}
+
+impl TlsKeys {
+    pub(super) fn section(self) -> Result<Option<TlsSection>, ConfigError> {
+        let Self { listen, certificate, key, poll } = self;
+        if listen.is_empty() && certificate.is_none() && key.is_none() {
+            return Ok(None);
+        }
+        let missing = |key, allowed| ConfigError::Missing { key, allowed };
+        if listen.is_empty() {
+            return Err(missing("tls_listen", LISTEN));
+        }
+        let certificate = certificate.ok_or_else(|| missing("tls_certificate", PEM))?;
+        let key = key.ok_or_else(|| missing("tls_key", PEM))?;
+        Ok(Some(TlsSection { listen, files: TlsFiles { certificate, key }, poll }))
+    }
+}
+
+pub(super) fn tls(keys: &mut Keys, folder: &Path) -> Result<TlsKeys, ConfigError> {
+    let mut path = |key| Ok(keys.text::<PathBuf>(key, PEM)?.map(|path| folder.join(path)));
+    let (certificate, key) = (path("tls_certificate")?, path("tls_key")?);
+    Ok(TlsKeys {
+        listen: keys.list("tls_listen", LISTEN)?.unwrap_or_default(),
+        certificate,
+        key,
+        poll: keys.time("tls_poll", Duration::from_secs(1)..=Duration::from_secs(86_400), TLS_POLL)?,
+    })
+}
+
+/// `metrics_listen` and `metrics_beyond_loopback`.
+pub(super) fn metrics(keys: &mut Keys) -> Result<Option<SocketAddr>, ConfigError> {
+    const KEY: &str = "metrics_listen";
+    let listen: Option<SocketAddr> = keys.text(KEY, "an address and a port, such as \"127.0.0.1:9085\"")?;
+    let anywhere = keys.flag("metrics_beyond_loopback", false)?;
+    match listen {
+        Some(address) if !anywhere && !address.ip().is_loopback() => Err(ConfigError::Value {
+            key: KEY,
+            found: format!("\"{address}\""),
+            allowed: "an address of this machine alone (127.0.0.1 or ::1), unless metrics_beyond_loopback is true"
+                .into(),
+        }),
+        listen => Ok(listen),
+    }
+}

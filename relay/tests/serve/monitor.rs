@@ -1,0 +1,210 @@
+//! Metrics, health and alarms: what they tell in time, and what they never tell.
+
+use crate::client::{Client, chunk, letter};
+use crate::office::{DAY, publish_note};
+use crate::process::{Running, configured};
+use crate::rig::{Rig, genesis};
+use cssr_proto::response::Response;
+use cssr_relay::{Health, Monitor, serve_monitor};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// After this a test fails rather than hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+const A_DAY: Duration = Duration::from_secs(86_400);
+
+fn value(metrics: &str, name: &str) -> u64 {
+    let line = metrics.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {metrics}"));
+    line.rsplit_once(' ').unwrap().1.parse().unwrap()
+}
+
+fn alarms(monitor: &Monitor) -> (Health, Vec<&'static str>) {
+    monitor.health()
+}
+
+/// A relay that sources can use, and that has looked at itself since.
+async fn opened() -> Rig {
+    let rig = Rig::open().await;
+    rig.handle.tick().await;
+    rig
+}
+
+/// Everything that a server says to some bytes.
+async fn say(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // It may have heard enough before it has heard everything.
+    let _ = stream.write_all(request).await;
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("no end to the answer");
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn nothing_that_users_do_moves_a_figure_until_a_batch_seals() {
+    let rig = opened().await;
+    let before = rig.monitor.metrics();
+    for seed in 0..20 {
+        let mut client = rig.client().await;
+        assert_eq!(client.ask(letter(seed)).await, Response::Posted);
+        assert_eq!(client.ask(chunk(100 + seed)).await, Response::Posted);
+        drop(client);
+    }
+    let stranger = TcpStream::connect(rig.address).await.unwrap();
+    drop(stranger);
+    rig.handle.tick().await;
+    assert_eq!(rig.monitor.metrics(), before, "the figures told of what is not listed yet");
+    rig.handle.seal().await;
+    let after = rig.monitor.metrics();
+    for kind in ["letter", "chunk"] {
+        assert_eq!(value(&after, &format!("cssr_relay_batches_sealed_total{{kind=\"{kind}\"}}")), 1);
+        assert_eq!(value(&after, &format!("cssr_relay_envelopes_listed_total{{kind=\"{kind}\"}}")), 20);
+    }
+    assert!(value(&after, "cssr_relay_connections_ended_total{how=\"closed\"}") >= 20, "{after}");
+}
+
+#[tokio::test]
+async fn an_alarm_is_raised_before_the_note_lapses_and_ends_with_a_new_one() {
+    let mut rig = opened().await;
+    let mut days = Vec::new();
+    for _ in 0..5 {
+        let about_notes = note_alarms(&rig.monitor);
+        days.push((about_notes, value(&rig.monitor.metrics(), "cssr_relay_note_days_left")));
+        rig.clock.advance(A_DAY);
+        rig.handle.tick().await;
+    }
+    // The policy's note_days are 3: the note counts on its own day and on three more.
+    let (lapses, lapsed) = (vec!["note_lapses"], vec!["note_lapsed"]);
+    assert_eq!(days, [(vec![], 4), (vec![], 3), (lapses.clone(), 2), (lapses, 1), (lapsed, 0)]);
+    assert_eq!(alarms(&rig.monitor).0, Health::Failing);
+
+    let mut courier = rig.courier().await;
+    let (note, directory) = (rig.office.note(DAY.plus(5), genesis()), rig.office.directory(DAY.plus(5)));
+    assert_eq!(courier.ask(publish_note(note.bytes(), Some(&directory))).await, Response::Published);
+    rig.handle.tick().await;
+    assert_eq!(note_alarms(&rig.monitor), [""; 0]);
+    assert_eq!(alarms(&rig.monitor).0, Health::Warning, "the keys of the seats end next week");
+}
+
+fn note_alarms(monitor: &Monitor) -> Vec<&'static str> {
+    let (_, mut names) = alarms(monitor);
+    names.retain(|name| name.contains("note"));
+    names
+}
+
+/// Seats of the test's office publish for this week and the next.
+#[tokio::test]
+async fn an_alarm_is_raised_before_prekeys_lapse_and_another_once_a_desk_is_mute() {
+    let rig = opened().await;
+    let mut raised = None;
+    for day in 0..=14 {
+        let (_, names) = alarms(&rig.monitor);
+        match (names.contains(&"seats_lapse"), raised) {
+            (true, None) => raised = Some(day),
+            (false, Some(_)) => panic!("the alarm ended by itself on day {day}"),
+            _ => {}
+        }
+        assert_eq!(names.contains(&"desks_mute"), day == 14, "day {day}: {names:?}");
+        rig.clock.advance(A_DAY);
+        rig.handle.tick().await;
+    }
+    assert_eq!(raised, Some(1), "thirteen days are left of two weeks");
+    assert_eq!(alarms(&rig.monitor).0, Health::Failing);
+    let metrics = rig.monitor.metrics();
+    assert_eq!(value(&metrics, "cssr_relay_alarm{name=\"desks_mute\"}"), 1);
+    assert_eq!(value(&metrics, "cssr_relay_alarm{name=\"store_failed\"}"), 0);
+}
+
+#[tokio::test]
+async fn a_relay_without_an_office_says_that_nobody_can_send() {
+    let rig = Rig::new(|_| {}).await;
+    assert_eq!(alarms(&rig.monitor), (Health::Failing, vec!["no_note"]));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_not_believed_is_an_alarm() {
+    let rig = opened().await;
+    rig.clock.set_day(DAY.plus(100));
+    rig.handle.tick().await;
+    assert_eq!(alarms(&rig.monitor), (Health::Warning, vec!["clock_doubted"]));
+    rig.clock.set_day(DAY);
+    rig.handle.tick().await;
+    assert_eq!(alarms(&rig.monitor), (Health::Good, vec![]));
+}
+
+#[tokio::test]
+async fn metrics_and_health_are_answered_over_http_and_nothing_else_is() {
+    let rig = opened().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve_monitor(listener, rig.monitor.clone()));
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes();
+
+    let metrics = say(address, &get("/metrics")).await;
+    assert!(metrics.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4"), "{metrics}");
+    let (head, body) = metrics.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
+    assert_eq!(body, rig.monitor.metrics());
+    assert_well_formed(body);
+    let health = say(address, &get("/health?x=1")).await;
+    assert!(
+        health.starts_with("HTTP/1.1 200 ") && health.ends_with("{\"alarms\":[],\"health\":\"good\"}\n"),
+        "{health}"
+    );
+    rig.clock.advance(A_DAY * 4);
+    rig.handle.tick().await;
+    let health = say(address, &get("/health")).await;
+    assert!(health.starts_with("HTTP/1.1 503 ") && health.contains("\"note_lapsed\""), "{health}");
+    let head = say(address, b"HEAD /metrics HTTP/1.1\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"), "{head}");
+
+    assert!(say(address, &get("/")).await.starts_with("HTTP/1.1 404 "));
+    assert!(say(address, b"POST /health HTTP/1.1\r\n\r\n").await.starts_with("HTTP/1.1 405 "));
+    assert!(say(address, b"\xff\xfe\r\n\r\n").await.starts_with("HTTP/1.1 405 "));
+    assert_eq!(say(address, &[b'x'; 20_000]).await, "");
+    assert!(Client::try_connect(address).await.is_none(), "the metrics listener is no relay");
+}
+
+#[tokio::test]
+async fn who_asks_for_metrics_and_says_nothing_more_does_not_keep_others_waiting_for_long() {
+    let rig = opened().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve_monitor(listener, rig.monitor.clone()));
+    let mut silent = Vec::new();
+    for _ in 0..8 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    assert!(say(address, b"GET /health HTTP/1.1\r\n\r\n").await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn the_program_answers_for_itself() {
+    let (folder, _, _) = configured("metrics_listen = \"127.0.0.1:0\"\n").await;
+    for arguments in [&[][..], &["--json"][..]] {
+        let relay = Running::start(folder.path(), arguments).await;
+        let url = relay.others[0].strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap();
+        let health = say(url.parse().unwrap(), b"GET /health HTTP/1.1\r\n\r\n").await;
+        assert!(health.starts_with("HTTP/1.1 503 ") && health.contains("no_note"), "{health}");
+        let log = relay.stop("-TERM").await;
+        assert!(log.contains("no note of the office yet"), "{log}");
+    }
+}
+
+/// Every sample has a name that was described before, and a number (Prometheus's text format).
+fn assert_well_formed(metrics: &str) {
+    let mut described = "";
+    for line in metrics.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(["counter", "gauge"].contains(&kind), "{line}");
+            assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+            described = name;
+        } else if !line.starts_with("# HELP ") {
+            let (sample, number) = line.rsplit_once(' ').unwrap();
+            assert_eq!(sample.split('{').next().unwrap(), described);
+            number.parse::<u64>().unwrap();
+        }
+    }
+}
