@@ -3,8 +3,10 @@
 //! Exit codes: 0 ended in good order, 1 something failed, 2 the command line or the configuration is wrong.
 
 mod check_config;
+mod forward;
 mod init;
 mod listening;
+mod logging;
 mod serve;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -30,6 +32,9 @@ enum Command {
     Init(Init),
     /// Run the relay until SIGTERM or SIGINT, then answer what is in flight and end. SIGHUP: look for a new certificate.
     Serve(Serve),
+    /// Hand connections on to a relay, so that it does not see where they come from, until SIGTERM or SIGINT. SIGHUP: look
+    /// for a new certificate.
+    Forward(Forward),
     /// Look for everything that is wrong with relay.toml and with the files that it names, and change nothing.
     CheckConfig(CheckConfig),
 }
@@ -60,8 +65,27 @@ struct Serve {
 }
 
 #[derive(Args, Debug)]
+struct Forward {
+    /// forward.toml, or the folder that holds it.
+    #[arg(long, default_value = ".")]
+    config: PathBuf,
+    /// Print a new forward.toml, and do nothing else.
+    #[arg(long, exclusive = true)]
+    template: bool,
+    /// Tell the address on standard output as a line of JSON.
+    #[arg(long)]
+    json: bool,
+    /// How much to log on standard error. No level tells anything about users.
+    #[arg(long, value_enum, default_value_t = Level::Info)]
+    log: Level,
+}
+
+#[derive(Args, Debug)]
 struct CheckConfig {
-    /// relay.toml, or the folder that holds it.
+    /// The file is forward.toml, of a forwarder.
+    #[arg(long)]
+    forward: bool,
+    /// The file, or the folder that holds it.
     #[arg(long, default_value = ".")]
     config: PathBuf,
     /// Tell what was found on standard output as a line of JSON: {"ok": BOOL, "errors": [{"line", "message"}]}.
@@ -84,6 +108,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Init(arguments) => init::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Forward(arguments) => forward::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
     };
     match result {

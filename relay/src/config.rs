@@ -3,11 +3,13 @@
 mod document;
 mod errors;
 mod file;
+mod forward;
 mod sections;
 mod value;
 
 pub use errors::{ConfigError, ConfigErrors, Fault};
 pub use file::{ConfigFile, Engine, NoSuchEngine};
+pub use forward::ForwardFile;
 pub use sections::TlsSection;
 
 use cssr_proto::keys::RelaySecretKey;

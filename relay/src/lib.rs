@@ -1,7 +1,8 @@
 //! The relay: it stores sealed envelopes durably until a day, lists the ids of letters in batches, and learns nothing
 //! about what it carries.
 //!
-//! For most cases use [`run`] with a [`Config`], or the program `cssr-relay`. [`store`] is where envelopes lie.
+//! For most cases use [`run`] with a [`Config`], or the program `cssr-relay`. [`forward`](forward()) hands
+//! connections on to a relay somewhere else. [`store`] is where envelopes lie.
 //!
 //! Nothing about a peer is kept or logged: no address, no id, no moment. The log says what the office published, when
 //! days turn, and how many connections ended in which way during a day.
@@ -11,6 +12,7 @@ mod clock;
 mod config;
 mod connection;
 mod counts;
+mod forward;
 mod index;
 mod key_file;
 mod listen;
@@ -25,7 +27,11 @@ mod tls;
 mod today;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use config::{Config, ConfigError, ConfigErrors, ConfigFile, Engine, Fault, Limits, NoSuchEngine, Postage, Sealing, TlsSection};
+pub use config::{
+    Config, ConfigError, ConfigErrors, ConfigFile, Engine, Fault, ForwardFile, Limits, NoSuchEngine, Postage, Sealing,
+    TlsSection,
+};
+pub use forward::{ForwardConfig, ForwardLimits, NotAnUpstream, Upstream, forward};
 pub use key_file::{KeyFileError, read_key_file, write_key_file};
 pub use listen::Listeners;
 pub use monitor::{Health, Monitor, serve_monitor};

@@ -9,6 +9,7 @@
 )]
 
 mod cut;
+mod forward;
 mod reconnect;
 #[path = "../relay_support/mod.rs"]
 mod relay_support;

@@ -1,7 +1,7 @@
 //! `cssr-relay check-config`.
 
 use super::{CheckConfig, Failure, print};
-use crate::{ConfigFile, Tls, read_key_file};
+use crate::{ConfigFile, Fault, ForwardFile, Tls, TlsSection, read_key_file};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -14,18 +14,21 @@ struct Finding {
 }
 
 pub(super) fn run(arguments: &CheckConfig) -> Result<(), Failure> {
-    let findings = match ConfigFile::read(&arguments.config) {
-        Ok(file) => files(&file).into_iter().map(Finding::of_no_line).collect(),
+    let found = match arguments.forward {
+        false => ConfigFile::read(&arguments.config).map(|file| files(&file)),
+        true => ForwardFile::read(&arguments.config).map(|file| certificate(file.tls.as_ref()).into_iter().collect()),
+    };
+    let findings: Vec<_> = match found {
+        Ok(messages) => messages.into_iter().map(Finding::of_no_line).collect(),
         Err(errors) => {
             let shown = errors.to_string();
             let faults = errors.faults().iter().zip(shown.lines());
-            faults
-                .map(|(fault, shown)| Finding {
-                    line: fault.line,
-                    shown: shown.to_owned(),
-                    message: fault.error.to_string(),
-                })
-                .collect::<Vec<_>>()
+            let finding = |(fault, shown): (&Fault, &str)| Finding {
+                line: fault.line,
+                shown: shown.to_owned(),
+                message: fault.error.to_string(),
+            };
+            faults.map(finding).collect()
         }
     };
     if arguments.json {
@@ -46,10 +49,14 @@ pub(super) fn run(arguments: &CheckConfig) -> Result<(), Failure> {
 fn files(file: &ConfigFile) -> Vec<String> {
     let key =
         read_key_file(&file.key_file).err().map(|error| format!("the key file {}: {error}", file.key_file.display()));
-    let tls = file.tls.as_ref().and_then(|tls| Tls::load(tls.files.clone()).err()).map(|error| error.to_string());
+    let tls = certificate(file.tls.as_ref());
     let data = (!can_be_a_folder(&file.data))
         .then(|| format!("the data folder {} is no folder, and cannot become one", file.data.display()));
     [key, tls, data].into_iter().flatten().collect()
+}
+
+fn certificate(tls: Option<&TlsSection>) -> Option<String> {
+    tls.and_then(|tls| Tls::load(tls.files.clone()).err()).map(|error| error.to_string())
 }
 
 /// Whether there is a folder, or nothing yet below one.

@@ -1,18 +1,15 @@
 //! `cssr-relay serve`.
 
-use super::{Failure, Level, Serve, listening};
+use super::{Failure, Serve, listening, logging};
 use crate::store::{Damage, JournalConfig, JournalStore, OpenError, SledConfig, SledStore, Store};
 use crate::{Clock as _, Config, ConfigFile, Engine, Relay, SystemClock, TlsSection, read_key_file, serve_monitor};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
-    log(arguments.log);
+    logging::start(arguments.log);
     let file = ConfigFile::read(&arguments.config).map_err(Failure::wrong)?;
     let key = read_key_file(&file.key_file)
         .map_err(|error| Failure::wrong(format_args!("the key file {}: {error}", file.key_file.display())))?;
@@ -89,22 +86,4 @@ async fn serve<S: Store>(
     }
     bound.tell(json)?;
     relay.serve(bound.listeners, shutdown).await.map_err(Failure::failed)
-}
-
-/// Without times: whoever collects the log adds those that it wants. Without what libraries would say.
-fn log(level: Level) {
-    let level = match level {
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Trace => LevelFilter::TRACE,
-    };
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_target(false)
-        .with_ansi(false);
-    let ours = Targets::new().with_target("cssr_relay", level);
-    tracing_subscriber::registry().with(lines).with(ours).init();
 }

@@ -12,6 +12,7 @@ mod certificate;
 mod client;
 mod couriers;
 mod errors;
+mod forward;
 mod gate;
 mod kill;
 mod limits;

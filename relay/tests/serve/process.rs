@@ -60,20 +60,24 @@ pub struct Running {
 }
 
 impl Running {
+    /// The relay whose relay.toml is in a folder.
     pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = program();
-        command.args(["serve", "--config", path(folder)]).args(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let config = std::fs::read_to_string(folder.join("relay.toml")).unwrap();
+        let is_set = |key: &&&str| config.lines().any(|line| line.starts_with(&format!("{key} = ")));
+        let others = ["tls_listen", "metrics_listen"].iter().filter(is_set).count();
+        Self::run(&[&["serve", "--config", path(folder)], arguments].concat(), others).await
+    }
+
+    /// The program, which listens in one place and in so many others.
+    pub async fn run(arguments: &[&str], places: usize) -> Self {
+        let mut child = program().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut out, mut err) = (BufReader::new(child.stdout.take().unwrap()), child.stderr.take().unwrap());
         let json = arguments.contains(&"--json");
-        let mut first = told(&mut out, json).await;
-        let address = first.split_off("ws://".len()).parse().unwrap();
+        let first = told(&mut out, json).await;
+        let address = first.split_once("://").unwrap().1.parse().unwrap();
         let mut others = Vec::new();
-        let config = std::fs::read_to_string(folder.join("relay.toml")).unwrap();
-        for key in ["tls_listen", "metrics_listen"] {
-            if config.lines().any(|line| line.starts_with(&format!("{key} = "))) {
-                others.push(told(&mut out, json).await);
-            }
+        for _ in 0..places {
+            others.push(told(&mut out, json).await);
         }
         // Read all the time: a full pipe would hold the relay up.
         let said = tokio::spawn(async move {

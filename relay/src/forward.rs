@@ -1,0 +1,171 @@
+//! The forwarder: hands connections on to a relay, byte by byte, so that the relay does not see where they come from.
+//!
+//! It sees sizes and times, and the addresses of those who connect; what goes through is the encrypted session between
+//! client and relay. It tells the relay nothing about them, keeps nothing and logs nothing about them.
+
+mod splice;
+mod upstream;
+
+pub use upstream::{NotAnUpstream, Upstream};
+
+use crate::listen::{Listeners, Stream};
+use splice::{Ended, splice};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use upstream::Upstreams;
+
+/// How long to wait when no connection can be accepted, as the relay does.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often the log is told of relays that cannot be reached. Seldom, so that it does not tell when somebody tried.
+const REPORT: Duration = Duration::from_secs(600);
+
+/// Everything that [`forward`] needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardConfig {
+    /// The relays, the preferred one first.
+    pub relays: Vec<Upstream>,
+    /// What connections may use.
+    pub limits: ForwardLimits,
+}
+
+/// Limits of a forwarder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForwardLimits {
+    /// Connections at once; who comes later is turned away before a byte is read. Default: 450, as each takes two of the
+    /// 1,024 files that a process may open where nobody raised that.
+    pub connections: usize,
+    /// Bytes of one connection that may be on their way in each direction. Default: 16 KiB, a large frame.
+    pub bytes_in_flight: usize,
+    /// How long a client may take to say its first word, the TLS handshake included. Default: 30 s.
+    pub first_timeout: Duration,
+    /// How long to try to reach one relay. Default: 10 s.
+    pub connect_timeout: Duration,
+    /// How long a relay that could not be reached is tried last. Default: 30 s.
+    pub retry_after: Duration,
+    /// How long nothing at all may pass, and how long either side may take nothing in. Default: 180 s; a relay asks after
+    /// 45 s whether its peer is there, and gives it up after 120 s.
+    pub idle_timeout: Duration,
+    /// How long the other direction may go on once one has ended. Default: 10 s.
+    pub half_open_timeout: Duration,
+    /// How long connections may go on once the forwarder is being stopped. Default: 10 s.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for ForwardLimits {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            connections: 450,
+            bytes_in_flight: 16 * 1024,
+            first_timeout: seconds(30),
+            connect_timeout: seconds(10),
+            retry_after: seconds(30),
+            idle_timeout: seconds(180),
+            half_open_timeout: seconds(10),
+            shutdown_timeout: seconds(10),
+        }
+    }
+}
+
+/// What all connections share.
+struct Shared {
+    upstreams: Upstreams,
+    limits: ForwardLimits,
+    counts: Counts,
+}
+
+/// Connections since the start, by their end.
+#[derive(Debug, Default)]
+struct Counts {
+    closed: AtomicU64,
+    slow: AtomicU64,
+    no_relay: AtomicU64,
+    turned_away: AtomicU64,
+}
+
+/// Forwards until `shutdown` ends.
+pub async fn forward(listeners: impl Into<Listeners>, config: ForwardConfig, shutdown: impl Future<Output = ()>) {
+    let mut listeners = listeners.into();
+    let ForwardConfig { relays, limits } = config;
+    let shared = Arc::new(Shared { upstreams: Upstreams::new(relays, &limits), limits, counts: Counts::default() });
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    let mut report = tokio::time::interval(REPORT);
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            accepted = listeners.accept() => match accepted {
+                // Where it comes from is forgotten here.
+                Ok((stream, _)) => match Arc::clone(&places).try_acquire_owned() {
+                    Ok(place) => {
+                        let shared = Arc::clone(&shared);
+                        connections.spawn(async move {
+                            shared.counts.count(connection(stream, &shared).await);
+                            drop(place);
+                        });
+                    }
+                    Err(_) => {
+                        shared.counts.turned_away.fetch_add(1, Ordering::Relaxed);
+                    }
+                },
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+            _ = report.tick() => shared.upstreams.report(),
+        }
+    }
+    drop(listeners);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(limits.shutdown_timeout, ended).await.is_err() {
+        connections.shutdown().await;
+    }
+    shared.upstreams.report();
+    shared.counts.report();
+}
+
+/// One connection from its first word to its end.
+async fn connection(mut client: Stream, shared: &Shared) -> Ended {
+    let limits = &shared.limits;
+    // Frames are whole messages; waiting to fill a segment only adds delay. Without it forwarding works too.
+    let _ = client.set_nodelay(true);
+    // Nobody who says nothing costs a relay anything; in every protocol that relays speak the client begins.
+    let mut first = vec![0; limits.bytes_in_flight];
+    match timeout(limits.first_timeout, client.read(&mut first)).await {
+        Ok(Ok(0) | Err(_)) => return Ended::Closed,
+        Ok(Ok(length)) => first.truncate(length),
+        Err(_) => return Ended::Slow,
+    }
+    match shared.upstreams.connect().await {
+        Some(relay) => splice(client, relay, first, limits).await,
+        None => Ended::NoRelay,
+    }
+}
+
+impl Counts {
+    fn count(&self, ended: Ended) {
+        let counter = match ended {
+            Ended::Closed => &self.closed,
+            Ended::Slow => &self.slow,
+            Ended::NoRelay => &self.no_relay,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn report(&self) {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Self { closed, slow, no_relay, turned_away } = self;
+        tracing::info!(
+            closed = get(closed),
+            slow = get(slow),
+            no_relay = get(no_relay),
+            turned_away = get(turned_away),
+            "connections that ended"
+        );
+    }
+}

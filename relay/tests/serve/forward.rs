@@ -1,0 +1,269 @@
+//! The forwarder: who is handed on to whom, who is dropped, and that nothing is told of anybody.
+
+use crate::certificate::{Authority, tls};
+use crate::client::{Client, letter};
+use crate::process::{Running, path, run};
+use crate::rig::Rig;
+use cssr_proto::response::Response;
+use cssr_relay::{ForwardConfig, ForwardLimits, forward};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// After this a test fails rather than hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_millis(200);
+
+/// A forwarder in this process.
+struct Forwarder {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Forwarder {
+    async fn to(relays: &[SocketAddr], change: impl FnOnce(&mut ForwardLimits)) -> Self {
+        let mut limits = ForwardLimits { shutdown_timeout: SOON, ..ForwardLimits::default() };
+        change(&mut limits);
+        let relays = relays.iter().map(|relay| relay.to_string().parse().unwrap()).collect();
+        let (listener, address) = listening().await;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let config = ForwardConfig { relays, limits };
+        let task = tokio::spawn(forward(listener, config, async { drop(stopped.await) }));
+        Self { address, stop, task }
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        tokio::time::timeout(PATIENCE, self.task).await.expect("it does not stop").unwrap();
+    }
+
+    /// A connection whose first word was said.
+    async fn connect(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(b"hello").await.unwrap();
+        stream
+    }
+}
+
+async fn listening() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// An address at which nobody listens.
+async fn nobody() -> SocketAddr {
+    listening().await.1
+}
+
+/// The next connection, with the word that was said first.
+async fn accept(relay: &TcpListener) -> TcpStream {
+    let (mut stream, _) = tokio::time::timeout(PATIENCE, relay.accept()).await.expect("nobody comes").unwrap();
+    let mut first = [0; 5];
+    stream.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"hello");
+    stream
+}
+
+/// Waits until the other side has ended the connection, and gives what it said before.
+async fn ends(stream: &mut TcpStream) -> Vec<u8> {
+    let mut said = Vec::new();
+    // It may be reset as well.
+    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said)).await.expect("it is not dropped");
+    said
+}
+
+#[tokio::test]
+async fn a_session_goes_through_and_the_log_tells_nothing_about_anybody() {
+    let rig = Rig::open().await;
+    let dead = nobody().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("forward.toml");
+    let (_, template, _) = run(&["forward", "--template"]).await;
+    let lines = format!(
+        "{template}\nlisten = \"127.0.0.1:0\"\nrelays = [\"{dead}\", \"{}\"]\nfirst_timeout = \"200ms\"\nconnections = 4\n",
+        rig.address
+    );
+    std::fs::write(&file, lines).unwrap();
+    let (output, _, err) = run(&["check-config", "--forward", "--config", path(&file)]).await;
+    assert!(output.status.success(), "{err}");
+
+    let forwarder = Running::run(&["forward", "--config", path(&file), "--log", "trace"], 0).await;
+    let mut ports = vec![dead.port(), rig.address.port(), forwarder.address.port()];
+    let mut client = forwarder.client().await;
+    ports.push(client.socket.get_ref().local_addr().unwrap().port());
+    assert_eq!(client.ask(letter(1)).await, Response::Posted);
+    // One who says nothing, one who speaks nonsense, and more than there is room for.
+    let mut silent = TcpStream::connect(forwarder.address).await.unwrap();
+    ports.push(silent.local_addr().unwrap().port());
+    let mut nonsense = TcpStream::connect(forwarder.address).await.unwrap();
+    nonsense.write_all(b"GET /secret HTTP/1.1\r\n\r\n").await.unwrap();
+    ends(&mut nonsense).await;
+    ends(&mut silent).await;
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        held.push(TcpStream::connect(forwarder.address).await.unwrap());
+    }
+    for stream in &mut held {
+        ports.push(stream.local_addr().unwrap().port());
+        ends(stream).await;
+    }
+    drop(client);
+    let log = forwarder.stop("-TERM").await;
+    assert!(log.contains("a relay cannot be reached relay=1") && log.contains("turned_away="), "{log}");
+    assert!(!log.contains("127.0.0.1") && !log.contains("secret"), "{log}");
+    for port in ports {
+        assert!(!log.contains(&port.to_string()), "a port is in the log: {log}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_relay_that_answers_is_taken_and_a_dead_one_is_asked_again_later() {
+    let (first_at, (second, second_at)) = (nobody().await, listening().await);
+    for (retry_after, now_first) in [(Duration::ZERO, true), (PATIENCE, false)] {
+        let first = TcpListener::bind(first_at).await.unwrap();
+        let forwarder = Forwarder::to(&[first_at, second_at], |limits| limits.retry_after = retry_after).await;
+        let _client = forwarder.connect().await;
+        accept(&first).await;
+        drop(first);
+        let _client = forwarder.connect().await;
+        accept(&second).await;
+        let first = TcpListener::bind(first_at).await.unwrap();
+        let _client = forwarder.connect().await;
+        accept(if now_first { &first } else { &second }).await;
+        forwarder.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn who_says_nothing_costs_no_relay_anything() {
+    let (relay, address) = listening().await;
+    let forwarder = Forwarder::to(&[address], |limits| limits.first_timeout = SOON).await;
+    let mut silent = TcpStream::connect(forwarder.address).await.unwrap();
+    assert_eq!(ends(&mut silent).await, b"");
+    // Had the silent one been handed on, it would come first, and have said nothing.
+    let _client = forwarder.connect().await;
+    accept(&relay).await;
+    forwarder.stop().await;
+}
+
+#[tokio::test]
+async fn what_each_side_says_last_reaches_the_other() {
+    let (relay, address) = listening().await;
+    let forwarder = Forwarder::to(&[address], |_| {}).await;
+    let mut client = forwarder.connect().await;
+    let mut at_relay = accept(&relay).await;
+    client.write_all(b"last").await.unwrap();
+    client.shutdown().await.unwrap();
+    assert_eq!(ends(&mut at_relay).await, b"last");
+    at_relay.write_all(b"answer").await.unwrap();
+    at_relay.shutdown().await.unwrap();
+    assert_eq!(ends(&mut client).await, b"answer");
+    forwarder.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_half_open_is_dropped() {
+    let (relay, address) = listening().await;
+    let forwarder = Forwarder::to(&[address], |limits| limits.half_open_timeout = SOON).await;
+    let mut client = forwarder.connect().await;
+    let mut at_relay = accept(&relay).await;
+    client.shutdown().await.unwrap();
+    // The relay goes on talking, and nobody ever ends.
+    let talk = async { while at_relay.write_all(b"still here").await.is_ok() {} };
+    let said = tokio::time::timeout(PATIENCE, async { tokio::join!(talk, ends(&mut client)).1 }).await;
+    assert!(said.expect("it is not dropped").starts_with(b"still here"));
+    forwarder.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_passes_is_dropped() {
+    let (relay, address) = listening().await;
+    let forwarder = Forwarder::to(&[address], |limits| limits.idle_timeout = SOON).await;
+    let mut client = forwarder.connect().await;
+    let mut at_relay = accept(&relay).await;
+    assert_eq!(ends(&mut client).await, b"");
+    assert_eq!(ends(&mut at_relay).await, b"");
+    forwarder.stop().await;
+}
+
+#[tokio::test]
+async fn who_takes_nothing_in_is_dropped_although_it_talks_and_little_is_held_for_it() {
+    let (relay, address) = listening().await;
+    let forwarder = Forwarder::to(&[address], |limits| limits.idle_timeout = SOON).await;
+    let mut client = forwarder.connect().await;
+    let mut at_relay = accept(&relay).await;
+    let (mut relay_reads, mut relay_writes) = at_relay.split();
+    let mut sent = 0_usize;
+    let flood = async {
+        while let Ok(length) = relay_writes.write(&[0; 65_536]).await {
+            sent += length;
+        }
+    };
+    let chatter = async { while client.write_all(b"still here").await.is_ok() {} };
+    let hear = async {
+        let mut sink = [0; 4_096];
+        while relay_reads.read(&mut sink).await.is_ok_and(|length| length > 0) {}
+    };
+    let dropped = tokio::time::timeout(PATIENCE, async { tokio::join!(flood, chatter, hear) }).await;
+    dropped.expect("it is not dropped");
+    // What the system's own buffers take is not the forwarder's.
+    assert!(sent < 32 * 1024 * 1024, "{sent} bytes were taken for somebody who reads nothing");
+    forwarder.stop().await;
+}
+
+#[tokio::test]
+async fn more_than_there_is_room_for_are_turned_away_until_one_ends() {
+    let (relay, address) = listening().await;
+    let forwarder = Forwarder::to(&[address], |limits| limits.connections = 1).await;
+    let client = forwarder.connect().await;
+    let at_relay = accept(&relay).await;
+    let mut second = TcpStream::connect(forwarder.address).await.unwrap();
+    assert_eq!(ends(&mut second).await, b"");
+    drop((client, at_relay));
+    let let_in = async {
+        loop {
+            let mut next = forwarder.connect().await;
+            tokio::select! {
+                _ = accept(&relay) => break,
+                _ = ends(&mut next) => {}
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, let_in).await.expect("the place is not free again");
+    forwarder.stop().await;
+}
+
+#[tokio::test]
+async fn a_forwarder_that_is_stopped_waits_a_little_and_then_cuts() {
+    let (relay, address) = listening().await;
+    let forwarder = Forwarder::to(&[address], |_| {}).await;
+    let mut client = forwarder.connect().await;
+    let _at_relay = accept(&relay).await;
+    let address = forwarder.address;
+    forwarder.stop().await;
+    assert_eq!(ends(&mut client).await, b"");
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn tls_may_end_at_the_forwarder() {
+    let (rig, authority, folder) = (Rig::open().await, Authority::new(), tempfile::tempdir().unwrap());
+    authority.issue().write(folder.path());
+    let file = folder.path().join("forward.toml");
+    let lines = format!(
+        "relays = \"{}\"\ntls_listen = \"127.0.0.1:0\"\ntls_certificate = \"certificate.pem\"\ntls_key = \"key.pem\"\n",
+        rig.address
+    );
+    std::fs::write(&file, lines).unwrap();
+    let forwarder = Running::run(&["forward", "--config", path(folder.path()), "--json"], 0).await;
+    let stream = tls(forwarder.address, &authority.trust()).await.unwrap();
+    let mut client = Client::over(stream).await.unwrap();
+    assert_eq!(client.ask(letter(1)).await, Response::Posted);
+    drop(client);
+    forwarder.stop("-INT").await;
+}
