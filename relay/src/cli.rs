@@ -7,6 +7,7 @@ mod forward;
 mod init;
 mod listening;
 mod logging;
+mod runtime;
 mod serve;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -59,6 +60,9 @@ struct Serve {
     /// How much to log on standard error. No level tells anything about users.
     #[arg(long, value_enum, default_value_t = Level::Info)]
     log: Level,
+    /// How the log looks.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
     /// Today's date (YYYY-MM-DD), if the relay does not believe its clock because it was off for long.
     #[arg(long, value_name = "DATE")]
     accept_date: Option<String>,
@@ -78,6 +82,9 @@ struct Forward {
     /// How much to log on standard error. No level tells anything about users.
     #[arg(long, value_enum, default_value_t = Level::Info)]
     log: Level,
+    /// How the log looks.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
 }
 
 #[derive(Args, Debug)]
@@ -100,6 +107,14 @@ enum Level {
     Info,
     Debug,
     Trace,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// A line of words for each event.
+    Text,
+    /// A line of JSON for each event.
+    Json,
 }
 
 /// Runs the program.

@@ -1,20 +1,26 @@
 //! `cssr-relay forward`.
 
-use super::{Failure, Forward, listening, logging, print};
+use super::{Failure, Forward, listening, logging, print, runtime};
 use crate::forward::forward;
-use crate::{ForwardConfig, ForwardFile};
+use crate::{ForwardConfig, ForwardFile, Sandbox, TlsSection, Upstream};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Long answers come over TCP.
+const DNS: u16 = 53;
+/// What the system's resolver reads.
+const NAMES: [&str; 2] = ["/etc", "/run/systemd/resolve"];
+/// Where its modules are (nsswitch.conf).
+const LIBRARIES: [&str; 3] = ["/lib", "/lib64", "/usr/lib"];
 
 pub(super) fn run(arguments: &Forward) -> Result<(), Failure> {
     if arguments.template {
         return print(&ForwardFile::template());
     }
-    logging::start(arguments.log);
-    let ForwardFile { listen, tls, config } = ForwardFile::read(&arguments.config).map_err(Failure::wrong)?;
+    logging::start(arguments.log, arguments.log_format);
+    let ForwardFile { listen, tls, sandbox, config } = ForwardFile::read(&arguments.config).map_err(Failure::wrong)?;
     let certificate = listening::certificate(tls.as_ref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format_args!("the threads of the forwarder: {error}")))?;
+    let runtime = runtime::start(&needs(&listen, tls.as_ref(), &config), sandbox)?;
     runtime.block_on(async {
         let bound = listening::bind(&listen, tls.as_ref(), certificate.as_ref())?;
         let shutdown = listening::signals(certificate)?;
@@ -24,4 +30,12 @@ pub(super) fn run(arguments: &Forward) -> Result<(), Failure> {
         forward(bound.listeners, config, shutdown).await;
         Ok(())
     })
+}
+
+fn needs(listen: &[SocketAddr], tls: Option<&TlsSection>, config: &ForwardConfig) -> Sandbox {
+    let mut needs = listening::needs(listen, tls, None);
+    needs.connect = config.relays.iter().map(Upstream::port).chain([DNS]).collect();
+    needs.read.extend(NAMES.map(PathBuf::from));
+    needs.load.extend(LIBRARIES.map(PathBuf::from));
+    needs
 }

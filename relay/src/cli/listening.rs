@@ -1,9 +1,9 @@
 //! Sockets to listen on, and telling where they are.
 
 use super::{Failure, print};
-use crate::TlsSection;
 use crate::listen::Listeners;
 use crate::tls::Tls;
+use crate::{Sandbox, TlsSection};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -33,6 +33,17 @@ pub(super) fn certificate(section: Option<&TlsSection>) -> Result<Option<Certifi
     let Some(section) = section else { return Ok(None) };
     let tls = Tls::load(section.files.clone()).map_err(Failure::wrong)?;
     Ok(Some(Certificate { tls, poll: section.poll }))
+}
+
+/// What listening needs in the sandbox.
+pub(super) fn needs(plain: &[SocketAddr], section: Option<&TlsSection>, metrics: Option<SocketAddr>) -> Sandbox {
+    let tls = section.map_or(&[][..], |section| &section.listen);
+    let listen = plain.iter().chain(tls).chain(&metrics).map(SocketAddr::port).collect();
+    let sandbox = Sandbox { listen, ..Sandbox::default() };
+    match section {
+        None => sandbox,
+        Some(section) => sandbox.and_read_replaced(&section.files.certificate).and_read_replaced(&section.files.key),
+    }
 }
 
 /// Listens without TLS on some addresses, and with it on others.

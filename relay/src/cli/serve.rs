@@ -1,15 +1,21 @@
 //! `cssr-relay serve`.
 
-use super::{Failure, Serve, listening, logging};
+use super::{Failure, Serve, listening, logging, runtime};
 use crate::store::{Damage, JournalConfig, JournalStore, OpenError, SledConfig, SledStore, Store};
-use crate::{Clock as _, Config, ConfigFile, Engine, Relay, SystemClock, TlsSection, read_key_file, serve_monitor};
+use crate::{
+    Clock as _, Config, ConfigFile, Engine, Relay, Sandbox, SystemClock, TlsSection, read_key_file, serve_monitor,
+};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
+use std::fs::{DirBuilder, File};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
-    logging::start(arguments.log);
+    logging::start(arguments.log, arguments.log_format);
     let file = ConfigFile::read(&arguments.config).map_err(Failure::wrong)?;
     let key = read_key_file(&file.key_file)
         .map_err(|error| Failure::wrong(format_args!("the key file {}: {error}", file.key_file.display())))?;
@@ -23,14 +29,26 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     };
     let certificate = listening::certificate(file.tls.as_ref())?;
     let relay = key.public();
-    let ConfigFile { card, sealing, postage, limits, listen, tls, metrics, data: directory, engine, quotas, .. } = file;
+    let ConfigFile {
+        card,
+        sealing,
+        postage,
+        limits,
+        listen,
+        tls,
+        metrics,
+        sandbox,
+        data: directory,
+        engine,
+        quotas,
+        ..
+    } = file;
     let data = directory.clone();
     let config = Config { card, key, sealing, postage, limits, accept_day };
 
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format_args!("the threads of the relay: {error}")))?;
+    make_folder(&data).map_err(|error| Failure::failed(format_args!("the data folder {}: {error}", data.display())))?;
+    let needs = Sandbox { write: vec![data.clone()], ..listening::needs(&listen, tls.as_ref(), metrics) };
+    let runtime = runtime::start(&needs, sandbox)?;
     let sockets = Sockets { listen, tls, metrics, certificate };
     runtime.block_on(async {
         let failed = |error: OpenError| Failure::failed(format_args!("the store in {}: {error}", data.display()));
@@ -86,4 +104,17 @@ async fn serve<S: Store>(
     }
     bound.tell(json)?;
     relay.serve(bound.listeners, shutdown).await.map_err(Failure::failed)
+}
+
+/// Makes the folder of the store, for its owner alone, and its name durable, before the sandbox forbids it.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let made = DirBuilder::new().mode(0o700).create(path);
+    match (made, File::open(above)) {
+        (Ok(()), above) => above?.sync_all(),
+        // Somebody else made it, perhaps in a folder that is not for us to read.
+        (Err(error), Err(_)) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        (Err(error), Ok(above)) if error.kind() == ErrorKind::AlreadyExists => above.sync_all(),
+        (Err(error), _) => Err(error),
+    }
 }

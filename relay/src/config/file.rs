@@ -2,9 +2,10 @@
 
 use super::document;
 use super::errors::{ConfigError, ConfigErrors};
-use super::sections::{LISTEN, TLS_POLL, TlsSection, metrics, tls};
+use super::sections::{LISTEN, TLS_POLL, TlsSection, metrics, sandbox, tls};
 use super::value::{Keys, show_time};
 use super::{Limits, Postage, Sealing};
+use crate::sandbox::SandboxMode;
 use crate::store::Quotas;
 use cssr_proto::Card;
 use cssr_proto::postage::LETTER_EFFORT_MAX;
@@ -35,6 +36,8 @@ pub struct ConfigFile {
     pub engine: Engine,
     /// `metrics_listen`: where to answer `/metrics` and `/health`; a loopback address unless `metrics_beyond_loopback`.
     pub metrics: Option<SocketAddr>,
+    /// `sandbox`.
+    pub sandbox: SandboxMode,
     /// `letters_max` and `chunks_max`.
     pub quotas: Quotas,
     /// `seal_...`.
@@ -96,6 +99,7 @@ impl ConfigFile {
         let listen = keys.list("listen", LISTEN)?;
         let tls = tls(keys, folder)?;
         let metrics = metrics(keys)?;
+        let sandbox = sandbox(keys)?;
         let key_file: Option<PathBuf> = keys.text("key_file", "the path of a file")?;
         let data: Option<PathBuf> = keys.text("data", "the path of a folder")?;
         let engine: Option<Engine> = keys.text("store", "\"journal\" or \"sled\"")?;
@@ -122,6 +126,7 @@ impl ConfigFile {
             listen: listen.unwrap_or_else(|| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8085))]),
             tls,
             metrics,
+            sandbox,
             key_file: folder.join(key_file.unwrap_or_else(|| "relay.key".into())),
             data: folder.join(data.unwrap_or_else(|| "data".into())),
             engine: engine.unwrap_or_default(),
@@ -319,6 +324,7 @@ mod tests {
             ("tls_listen = \"[::]:443\"\ntls_key = \"key.pem\"", &["\"tls_certificate\"", "PEM"]),
             ("tls_certificate = \"a.pem\"\ntls_key = \"b.pem\"", &["\"tls_listen\"", "[::]"]),
             ("metrics_listen = \"0.0.0.0:9085\"", &["\"metrics_listen\"", "127.0.0.1", "metrics_beyond_loopback"]),
+            ("sandbox = \"on\"", &["\"sandbox\"", "\"require\""]),
             ("metrics_beyond_loopback = 1", &["\"metrics_beyond_loopback\"", "true or false"]),
             ("seal_min_age = \"soon\"", &["\"seal_min_age\"", "\"soon\"", "60s", "30min"]),
             ("seal_min_age = \"2h\"", &["\"seal_min_age\"", "to 30min"]),

@@ -2,9 +2,10 @@
 
 use super::document;
 use super::errors::{ConfigError, ConfigErrors};
-use super::sections::{LISTEN, TLS_POLL, TlsSection, tls};
+use super::sections::{LISTEN, TLS_POLL, TlsSection, sandbox, tls};
 use super::value::{Keys, show_time};
 use crate::forward::{ForwardConfig, ForwardLimits, Upstream};
+use crate::sandbox::SandboxMode;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub struct ForwardFile {
     pub listen: Vec<SocketAddr>,
     /// `tls_...`: where to take connections with TLS, which ends here.
     pub tls: Option<TlsSection>,
+    /// `sandbox`.
+    pub sandbox: SandboxMode,
     /// Everything else.
     pub config: ForwardConfig,
 }
@@ -44,12 +47,13 @@ impl ForwardFile {
         let relays: Option<Vec<Upstream>> = keys.list("relays", RELAYS)?;
         let listen = keys.list("listen", LISTEN)?;
         let tls = tls(keys, folder)?;
+        let sandbox = sandbox(keys)?;
         let limits = limits(keys)?;
         keys.finish()?;
         let missing = |key, allowed| ConfigError::Missing { key, allowed };
         match (relays, listen, tls.section()) {
             (Some(relays), listen, Ok(tls)) if listen.is_some() || tls.is_some() => {
-                Ok(Self { listen: listen.unwrap_or_default(), tls, config: ForwardConfig { relays, limits } })
+                Ok(Self { listen: listen.unwrap_or_default(), tls, sandbox, config: ForwardConfig { relays, limits } })
             }
             (relays, listen, tls) => {
                 let no_relays = relays.is_none().then(|| missing("relays", RELAYS));

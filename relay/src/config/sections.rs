@@ -2,6 +2,7 @@
 
 use super::errors::ConfigError;
 use super::value::Keys;
+use crate::sandbox::SandboxMode;
 use crate::tls::TlsFiles;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -73,4 +74,10 @@ pub(super) fn metrics(keys: &mut Keys) -> Result<Option<SocketAddr>, ConfigError
         }),
         listen => Ok(listen),
     }
+}
+
+/// `sandbox`.
+pub(super) fn sandbox(keys: &mut Keys) -> Result<SandboxMode, ConfigError> {
+    let mode = keys.text("sandbox", "\"auto\", \"require\" or \"off\"")?;
+    Ok(mode.unwrap_or_default())
 }

@@ -118,3 +118,30 @@ async fn help_says_what_there_is() {
     assert_eq!(output.status.code(), Some(2), "{err}");
     assert!(!nowhere.exists());
 }
+
+#[tokio::test]
+async fn a_running_relay_is_locked_in_unless_it_is_told_not_to_be() {
+    for (mode, locked) in [("require", true), ("auto", true), ("off", false)] {
+        let (folder, _, _) = configured(&format!("sandbox = \"{mode}\"\n")).await;
+        let relay = Running::start(folder.path(), &["--log", "info"]).await;
+        // Every thread, not only the one that asked for it.
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", relay.pid())).unwrap();
+        for task in tasks {
+            let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+            assert!(status.contains(&format!("NoNewPrivs:\t{}\n", u8::from(locked))), "{mode}: {status}");
+        }
+        let said = relay.stop("-TERM").await;
+        assert_eq!(said.contains("in a sandbox"), locked, "{mode}: {said}");
+        assert_eq!(said.contains("no sandbox, as the configuration says"), !locked, "{mode}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_can_be_lines_of_json() {
+    let (folder, _, _) = configured("").await;
+    let relay = Running::start(folder.path(), &["--log", "info", "--log-format", "json"]).await;
+    let said = relay.stop("-TERM").await;
+    let lines: Vec<serde_json::Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().any(|line| line["level"] == "INFO" && line["message"] == "stopping"), "{said}");
+    assert!(lines.iter().all(|line| line.get("timestamp").is_none()), "{said}");
+}

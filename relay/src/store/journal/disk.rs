@@ -13,8 +13,8 @@ use rustix::io::Errno;
 
 /// Folders and the names in them. A change of names lasts once the folder is synced.
 pub(super) trait Disk: Debug + Send + Sync {
-    /// Makes a folder that only its owner can enter. It may be there already.
-    fn make_folder(&self, path: &Path) -> io::Result<()>;
+    /// Makes a folder that only its owner can enter; false if it is there already.
+    fn make_folder(&self, path: &Path) -> io::Result<bool>;
 
     /// The names in a folder.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
@@ -73,10 +73,10 @@ pub(super) trait DiskFile: Debug + Send + Sync {
 pub(super) struct SystemDisk;
 
 impl Disk for SystemDisk {
-    fn make_folder(&self, path: &Path) -> io::Result<()> {
+    fn make_folder(&self, path: &Path) -> io::Result<bool> {
         match DirBuilder::new().mode(0o700).create(path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            other => other,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            other => other.map(|()| true),
         }
     }
 

@@ -23,6 +23,13 @@ pub(super) fn make_folder(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |parent| disk.sync_folder(parent))
 }
 
+/// Makes the folder of the whole store. If it is there, its name is the concern of whoever made it: what is above may
+/// be out of reach.
+pub(super) fn make_root(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    let made = disk.make_folder(path)?;
+    path.parent().filter(|_| made).map_or(Ok(()), |parent| disk.sync_folder(parent))
+}
+
 /// Writes a file in the place of what was there: one or the other survives, whole.
 pub(super) fn write(disk: &dyn Disk, folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = folder.join(format!("{TEMPORARY}{name}"));

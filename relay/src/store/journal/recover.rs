@@ -84,7 +84,8 @@ pub(super) fn recover(
 ) -> Result<Recovered, OpenError> {
     let home = Home::new(disk, config.directory.clone());
     let disk = &*home.disk;
-    for folder in [&home.root, &home.keys, &home.days] {
+    files::make_root(disk, &home.root).map_err(io("make the store's folder"))?;
+    for folder in [&home.keys, &home.days] {
         files::make_folder(disk, folder).map_err(io("make the store's folders"))?;
     }
     let lock = disk.lock(&home.root.join("lock")).map_err(|error| match error {

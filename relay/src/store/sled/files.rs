@@ -10,11 +10,22 @@ const TEMPORARY: &str = ".tmp-";
 
 /// Makes a folder that only its owner can enter, and makes it durable. It may be there already.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        other => other?,
-    }
+    make(path)?;
     path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Makes the folder of the whole store. If it is there, its name is the concern of whoever made it: what is above may
+/// be out of reach.
+pub(super) fn make_root(path: &Path) -> io::Result<()> {
+    let made = make(path)?;
+    path.parent().filter(|_| made).map_or(Ok(()), sync_folder)
+}
+
+fn make(path: &Path) -> io::Result<bool> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        other => other.map(|()| true),
+    }
 }
 
 /// Makes the names in a folder durable.

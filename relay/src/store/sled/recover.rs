@@ -74,7 +74,8 @@ pub(super) struct Recovered {
 pub(super) fn recover(config: &SledConfig, syncs: &Arc<AtomicU64>) -> Result<Recovered, OpenError> {
     let root = config.directory.clone();
     let home = Home::new(root);
-    for folder in [&home.root, &home.keys, &home.days] {
+    files::make_root(&home.root).map_err(io("make the store's folder"))?;
+    for folder in [&home.keys, &home.days] {
         files::make_folder(folder).map_err(io("make the store's folders"))?;
     }
     let lock = lock(&home.root)?;

@@ -241,15 +241,16 @@ impl World {
 }
 
 impl Disk for Sim {
-    fn make_folder(&self, path: &Path) -> io::Result<()> {
+    fn make_folder(&self, path: &Path) -> io::Result<bool> {
         let mut world = self.world();
         if world.volatile.get(path) == Some(&Node::Folder) {
-            return if world.powered { Ok(()) } else { Err(io::Error::other("the power is off")) };
+            return if world.powered { Ok(false) } else { Err(io::Error::other("the power is off")) };
         }
         world.whole(|world| {
             world.volatile.insert(path.to_owned(), Node::Folder);
             Ok(())
-        })
+        })?;
+        Ok(true)
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
