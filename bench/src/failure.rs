@@ -1,5 +1,6 @@
 //! Why nothing was measured.
 
+use crate::relay::RelayFailure;
 use cssr_proto::letter::{OpenError, SealError};
 use cssr_proto::{Malformed, OutOfMemory};
 
@@ -19,6 +20,8 @@ pub(crate) enum Failure {
     Text(#[from] Malformed),
     #[error("a passphrase gave no keys: {0}")]
     Memory(#[from] OutOfMemory),
+    #[error(transparent)]
+    Relay(#[from] RelayFailure),
     #[error("writing the figures: {0}")]
     Output(#[from] std::io::Error),
 }

@@ -12,6 +12,7 @@ mod desk;
 mod failure;
 mod open;
 mod progress;
+mod relay;
 mod report;
 mod seal;
 mod sources;
@@ -40,6 +41,8 @@ struct Arguments {
     /// How often to measure; the median counts.
     #[arg(long, value_name = "N", default_value = "5")]
     rounds: NonZero<usize>,
+    #[command(flatten)]
+    relay: relay::Arguments,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -48,6 +51,8 @@ enum Benchmark {
     Open,
     /// Sealing letters to seven seats.
     Seal,
+    /// Storing, serving and holding connections, beside the bare disk and other servers.
+    Relay,
 }
 
 /// What every benchmark is told.
@@ -55,15 +60,19 @@ struct Options {
     letters: Option<NonZero<usize>>,
     rounds: usize,
     cores: usize,
+    relay: relay::Arguments,
 }
 
 fn main() -> ExitCode {
-    let Arguments { names, json, letters, rounds } = Arguments::parse();
+    let Arguments { names, json, letters, rounds, relay } = Arguments::parse();
+    if let Some(code) = relay::help(&relay) {
+        return code;
+    }
     if cfg!(debug_assertions) {
         eprintln!("warning: built without optimisation, so the figures mean nothing; use `cargo xtask bench`");
     }
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let options = Options { letters, rounds: rounds.get(), cores };
+    let options = Options { letters, rounds: rounds.get(), cores, relay };
     let names = if names.is_empty() { Benchmark::value_variants() } else { &names };
     match measure(names, &options, &mut Report::new(json)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,5 +88,6 @@ fn measure(names: &[Benchmark], options: &Options, report: &mut Report) -> Resul
     names.iter().try_for_each(|name| match name {
         Benchmark::Open => open::run(options, report),
         Benchmark::Seal => seal::run(options, report),
+        Benchmark::Relay => relay::run(options, report),
     })
 }

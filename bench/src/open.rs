@@ -29,7 +29,7 @@ const GOAL: f64 = 0.85;
 const LIVE_PREKEYS: usize = 18;
 
 pub(crate) fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
-    let &Options { letters, rounds, cores } = options;
+    let &Options { letters, rounds, cores, .. } = options;
     let count = letters.map_or(LETTERS, usize::from);
     let desk = Desk::generate(&mut rng("desk", 0));
     let inbox = inbox(count, &desk.recipients(), cores)?;

@@ -16,7 +16,32 @@ pub(crate) struct Figure {
     name: String,
     value: Summary,
     unit: &'static str,
-    goal: Option<f64>,
+    goal: Option<Goal>,
+}
+
+/// What a median should reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Goal {
+    /// This or more.
+    AtLeast(f64),
+    /// This or less.
+    AtMost(f64),
+}
+
+impl Goal {
+    const fn bound(self) -> f64 {
+        match self {
+            Self::AtLeast(bound) | Self::AtMost(bound) => bound,
+        }
+    }
+
+    /// What is not a number reaches none.
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(bound) => value >= bound,
+            Self::AtMost(bound) => value <= bound,
+        }
+    }
 }
 
 impl Figure {
@@ -30,25 +55,30 @@ impl Figure {
     }
 
     /// What the median should reach at least.
-    pub(crate) fn at_least(mut self, goal: f64) -> Self {
-        self.goal = Some(goal);
+    pub(crate) fn at_least(self, goal: f64) -> Self {
+        self.with_goal(Some(Goal::AtLeast(goal)))
+    }
+
+    /// What the median should reach, if anything.
+    pub(crate) const fn with_goal(mut self, goal: Option<Goal>) -> Self {
+        self.goal = goal;
         self
     }
 
-    /// `None` where there is no goal. A figure that is not a number reaches none.
+    /// `None` where there is no goal.
     fn holds(&self) -> Option<bool> {
-        self.goal.map(|goal| self.value.median >= goal)
+        self.goal.map(|goal| goal.holds(self.value.median))
     }
 
     fn to_text(&self) -> String {
         let [median, min, max] = [self.value.median, self.value.min, self.value.max].map(rounded);
         let Self { name, unit, .. } = self;
-        let goal = match (self.goal, self.holds()) {
-            (Some(goal), Some(true)) => format!("  goal {goal}: holds"),
-            (Some(goal), _) => format!("  goal {goal}: MISSED"),
-            _ => String::new(),
-        };
-        format!("  {name:30} {median:>8} {unit:14} {:17}{goal}", format!("{min} to {max}")).trim_end().to_owned()
+        let goal = self.goal.map_or_else(String::new, |goal| {
+            let side = if matches!(goal, Goal::AtMost(_)) { "at most " } else { "" };
+            let holds = if goal.holds(self.value.median) { "holds" } else { "MISSED" };
+            format!("  goal {side}{}: {holds}", goal.bound())
+        });
+        format!("  {name:38} {median:>8} {unit:14} {:17}{goal}", format!("{min} to {max}")).trim_end().to_owned()
     }
 
     fn to_json(&self) -> [serde_json::Value; 3] {
@@ -57,7 +87,11 @@ impl Figure {
             json!({ "name": name, "value": value, "unit": self.unit, "goal": goal, "holds": holds })
         };
         let Summary { median, min, max } = self.value;
-        [object("", median, self.goal, self.holds()), object(".min", min, None, None), object(".max", max, None, None)]
+        [
+            object("", median, self.goal.map(Goal::bound), self.holds()),
+            object(".min", min, None, None),
+            object(".max", max, None, None),
+        ]
     }
 }
 
@@ -118,6 +152,13 @@ mod tests {
         assert_eq!(ratio(&[0.849_999]).holds(), Some(false));
         assert_eq!(ratio(&[]).holds(), Some(false));
         assert_eq!(Figure::measured("x", "s", [1.0]).holds(), None);
+    }
+
+    #[test]
+    fn a_limit_holds_up_to_the_limit() {
+        let limit = |value| Figure::measured("x", "us", [value]).with_goal(Some(Goal::AtMost(60.0)));
+        assert_eq!([limit(60.0).holds(), limit(60.1).holds(), limit(f64::NAN).holds()], [true, false, false].map(Some));
+        assert!(limit(61.0).to_text().ends_with("  goal at most 60: MISSED"), "{}", limit(61.0).to_text());
     }
 
     #[test]

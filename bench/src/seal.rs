@@ -22,7 +22,7 @@ const LETTERS: usize = 2_000;
 const GOAL: f64 = 0.8;
 
 pub(crate) fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
-    let &Options { letters, rounds, cores } = options;
+    let &Options { letters, rounds, cores, .. } = options;
     let count = letters.map_or(LETTERS, usize::from);
     let desk = Desk::generate(&mut rng("desk", 0));
     let to = desk.recipients();

@@ -26,7 +26,10 @@ fn figures(arguments: &[&str]) -> Vec<Value> {
         assert_eq!(keys, ["goal", "holds", "name", "unit", "value"], "{figure}");
         assert!(figure["value"].as_f64().is_some_and(|value| value > 0.0), "{figure}");
         assert!(figure["unit"].is_string(), "{figure}");
-        let holds = figure["goal"].as_f64().map(|goal| figure["value"].as_f64().unwrap() >= goal);
+        // Some goals are limits.
+        let limit = ["store.write_amplification", "store.churn"].iter().any(|name| figure["name"] == *name);
+        let goal = figure["goal"].as_f64().map(|goal| (figure["value"].as_f64().unwrap(), goal));
+        let holds = goal.map(|(value, goal)| if limit { value <= goal } else { value >= goal });
         assert_eq!(figure["holds"].as_bool(), holds, "{figure}");
     }
     figures
@@ -59,10 +62,29 @@ fn seal_prints_its_ratio_with_the_goal_and_the_time_from_a_passphrase() {
 
 #[test]
 fn fewer_letters_than_sizes_of_text_give_no_figure_without_a_value() {
-    let figures = figures(&["--letters", "1", "--rounds", "1", "--json"]);
+    let figures = figures(&["open", "seal", "--letters", "1", "--rounds", "1", "--json"]);
     assert!(figures.iter().any(|figure| figure["name"] == "open.ratio"));
     assert!(figures.iter().any(|figure| figure["name"] == "seal.ratio"));
     assert!(!figures.iter().any(|figure| figure["name"] == "open.ratio.page"));
+}
+
+#[test]
+fn the_store_is_printed_beside_what_the_disk_does_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = folder.path().to_str().unwrap();
+    let all = figures(&["relay", "--part", "store", "--seconds", "0.05", "--rounds", "1", "--folder", path, "--json"]);
+    assert_eq!(goal_of(&all, "store.ratio"), Some(0.8));
+    for name in ["disk.append.64", "disk.pattern.64", "store.rate.1", "store.rate.64", "store.per_sync.64"] {
+        assert_eq!(goal_of(&all, name), None);
+    }
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn a_folder_in_memory_is_no_disk() {
+    let output = bench(&["relay", "--part", "store", "--folder", "/dev/shm"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--folder"));
 }
 
 #[test]

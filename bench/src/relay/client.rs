@@ -1,0 +1,186 @@
+//! A client with a full session that does one thing at a time.
+
+use super::engine::{Letters, today};
+use super::failure::RelayFailure;
+use super::load::Worker;
+use super::office::GROUP;
+use chacha20::ChaCha20Rng;
+use cssr_proto::Day;
+use cssr_proto::frame::Frame;
+use cssr_proto::index::{Group, GroupSize};
+use cssr_proto::postage::Postage;
+use cssr_proto::request::{Post, Request};
+use cssr_proto::response::{Progress, Response, ResponseReader};
+use cssr_proto::session::{Announcement, ClientHandshake, Session};
+use futures_util::{SinkExt as _, StreamExt as _};
+use getrandom::SysRng;
+use rand_core::{Rng as _, UnwrapErr};
+use std::net::SocketAddr;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+
+pub(super) type WebSocket = WebSocketStream<TcpStream>;
+
+/// How many connect at once.
+const AT_ONCE: usize = 64;
+
+pub(super) struct Client {
+    socket: WebSocket,
+    session: Session,
+    announcement: Announcement,
+    next: u16,
+    waiting: Option<ResponseReader>,
+}
+
+/// A WebSocket to a server on this machine.
+pub(super) async fn websocket(address: SocketAddr) -> Result<WebSocket, RelayFailure> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(tokio_tungstenite::client_async(format!("ws://{address}/"), stream).await?.0)
+}
+
+pub(super) async fn send(socket: &mut WebSocket, message: Vec<u8>) -> Result<(), RelayFailure> {
+    Ok(socket.send(Message::Binary(message.into())).await?)
+}
+
+/// The next binary message.
+pub(super) async fn receive(socket: &mut WebSocket) -> Result<Bytes, RelayFailure> {
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Binary(message))) => return Ok(message),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            Some(Err(error)) => return Err(error.into()),
+            Some(Ok(_)) | None => return Err(RelayFailure::wrong("the server closed a connection")),
+        }
+    }
+}
+
+impl Client {
+    pub(super) async fn connect(address: SocketAddr) -> Result<Self, RelayFailure> {
+        let mut socket = websocket(address).await?;
+        let (handshake, first) = ClientHandshake::start(&mut UnwrapErr(SysRng))?;
+        send(&mut socket, first.to_vec()).await?;
+        let (session, announcement, _) = handshake.finish(&receive(&mut socket).await?)?;
+        Ok(Self { socket, session, announcement, next: 0, waiting: None })
+    }
+
+    pub(super) fn handshake_hash(&self) -> &[u8; 32] {
+        self.session.handshake_hash().as_bytes()
+    }
+
+    /// The relay's day.
+    pub(super) const fn day(&self) -> Day {
+        self.announcement.day
+    }
+
+    pub(super) async fn send(&mut self, request: Request) -> Result<(), RelayFailure> {
+        let number = self.next;
+        self.next = number.wrapping_add(1);
+        let size = GroupSize::new(GROUP).map_err(RelayFailure::wrong)?;
+        self.waiting = Some(ResponseReader::new(number, &request, size));
+        for frame in request.into_frames(number) {
+            let message = self.session.seal(&frame)?;
+            send(&mut self.socket, message).await?;
+        }
+        Ok(())
+    }
+
+    /// The answer, or the next piece of it.
+    pub(super) async fn receive(&mut self) -> Result<Response, RelayFailure> {
+        loop {
+            let frame: Frame = self.session.open(&receive(&mut self.socket).await?)?;
+            let reader = self.waiting.as_mut().ok_or_else(|| RelayFailure::wrong("an answer to nothing"))?;
+            match reader.push(frame).map_err(|_| RelayFailure::wrong("the relay broke the protocol"))? {
+                Progress::More => {}
+                Progress::Piece(response) | Progress::Done(response) => return Ok(response),
+            }
+        }
+    }
+
+    pub(super) async fn ask(&mut self, request: Request) -> Result<Response, RelayFailure> {
+        self.send(request).await?;
+        self.receive().await
+    }
+
+    /// Takes in so many frames without looking into them.
+    pub(super) async fn swallow(&mut self, frames: usize) -> Result<(), RelayFailure> {
+        for _ in 0..frames {
+            receive(&mut self.socket).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the relay ends the connection; answers its pings meanwhile.
+    pub(super) async fn stay(mut self) {
+        while let Some(Ok(_)) = self.socket.next().await {}
+    }
+}
+
+/// So many clients.
+pub(super) async fn connect(address: SocketAddr, count: usize) -> Result<Vec<Client>, RelayFailure> {
+    let mut clients = Vec::with_capacity(count);
+    while clients.len() < count {
+        let mut tasks = JoinSet::new();
+        (0..AT_ONCE.min(count - clients.len())).for_each(|_| {
+            tasks.spawn(Client::connect(address));
+        });
+        while let Some(client) = tasks.join_next().await {
+            clients.push(client.map_err(|_| RelayFailure::wrong("a client panicked"))??);
+        }
+    }
+    Ok(clients)
+}
+
+/// Posts one letter after the other, each acknowledged before the next.
+pub(super) struct Poster {
+    client: Client,
+    letters: Letters,
+}
+
+impl Poster {
+    /// So many of them.
+    pub(super) async fn connect(address: SocketAddr, count: usize) -> Result<Vec<Self>, RelayFailure> {
+        let clients = connect(address, count).await?;
+        Ok(clients.into_iter().map(|client| Self { client, letters: Letters::new() }).collect())
+    }
+}
+
+impl Worker for Poster {
+    async fn work(&mut self) -> Result<u64, RelayFailure> {
+        let (id, bytes) = self.letters.next();
+        let post = Post::letter(id, Postage::FREE, bytes);
+        match self.client.ask(Request::Post(post)).await? {
+            Response::Posted => Ok(1),
+            other => Err(RelayFailure::Wrong(format!("a letter was answered with {other:?}"))),
+        }
+    }
+}
+
+/// Fetches one random group of today after the other.
+pub(super) struct Reader {
+    client: Client,
+    rng: ChaCha20Rng,
+    groups: u32,
+}
+
+impl Reader {
+    /// So many of them, for so many letters.
+    pub(super) async fn connect(address: SocketAddr, count: usize, letters: u64) -> Result<Vec<Self>, RelayFailure> {
+        let groups = u32::try_from(letters / GROUP).map_err(RelayFailure::wrong)?.max(1);
+        let clients = connect(address, count).await?.into_iter().zip(0..);
+        Ok(clients.map(|(client, n)| Self { client, rng: crate::sources::rng("reader", n), groups }).collect())
+    }
+}
+
+impl Worker for Reader {
+    /// Counts letters.
+    async fn work(&mut self) -> Result<u64, RelayFailure> {
+        let number = self.rng.next_u32() % self.groups;
+        match self.client.ask(Request::Group(Group { day: today(), number })).await? {
+            Response::Group(letters) if letters.iter().all(Option::is_some) => Ok(letters.len() as u64),
+            other => Err(RelayFailure::Wrong(format!("a group was answered with {other:?}, or not with letters"))),
+        }
+    }
+}

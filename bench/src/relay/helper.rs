@@ -1,0 +1,159 @@
+//! This program in other roles, in processes of their own: so that what they cost is counted apart, and their open
+//! connections do not count among the others'.
+
+use super::client::{Client, connect};
+use super::failure::RelayFailure;
+use clap::ValueEnum;
+use cssr_proto::sizes::{LARGE_WIRE, SMALL_WIRE};
+use futures_util::{SinkExt as _, StreamExt as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+
+/// A role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Helper {
+    /// A WebSocket server that does nothing with what it gets.
+    Plain,
+    /// Clients that have a session and ask for nothing.
+    Hold,
+}
+
+impl Helper {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Hold => "hold",
+        }
+    }
+}
+
+/// What is asked of the plain server, in the first bytes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plain {
+    /// The same message again.
+    Echo,
+    /// A message of the size of a small frame.
+    Small,
+    /// So many messages of the size of a large frame.
+    Large(u32),
+}
+
+impl Plain {
+    /// A message of so many bytes that asks for it.
+    pub(super) fn message(self, bytes: usize) -> Vec<u8> {
+        let (what, count) = match self {
+            Self::Echo => (0, 0),
+            Self::Small => (1, 0),
+            Self::Large(count) => (2, count),
+        };
+        let mut message = vec![0xa5; bytes];
+        message.iter_mut().zip([what].into_iter().chain(count.to_be_bytes())).for_each(|(to, from)| *to = from);
+        message
+    }
+
+    fn asked(message: &[u8]) -> Option<Self> {
+        match message.first_chunk::<5>()? {
+            [0, ..] => Some(Self::Echo),
+            [1, ..] => Some(Self::Small),
+            [2, count @ ..] => Some(Self::Large(u32::from_be_bytes(*count))),
+            [_, _, _, _, _] => None,
+        }
+    }
+}
+
+pub(crate) fn run(helper: Helper, to: Option<SocketAddr>, count: usize) -> ExitCode {
+    let work = async {
+        match (helper, to) {
+            (Helper::Plain, _) => serve().await,
+            (Helper::Hold, Some(to)) => hold(to, count).await,
+            (Helper::Hold, None) => Err(RelayFailure::wrong("nobody to connect to")),
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RelayFailure::from);
+    match runtime.and_then(|runtime| runtime.block_on(work)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("helper: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn say(line: String) -> Result<(), RelayFailure> {
+    let mut out = tokio::io::stdout();
+    out.write_all(format!("{line}\n").as_bytes()).await?;
+    Ok(out.flush().await?)
+}
+
+async fn serve() -> Result<(), RelayFailure> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    say(format!("listening on ws://{}", listener.local_addr()?)).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        // A client that has gone is no failure of the server.
+        tokio::spawn(async move { answer(stream).await.unwrap_or_default() });
+    }
+}
+
+/// Answers one client, on a WebSocket with the same settings as the relay's.
+async fn answer(stream: TcpStream) -> Result<(), RelayFailure> {
+    stream.set_nodelay(true)?;
+    let config = WebSocketConfig::default().read_buffer_size(8 * 1_024).write_buffer_size(0);
+    let mut socket = tokio_tungstenite::accept_async_with_config(stream, Some(config)).await?;
+    let (small, large) = (Bytes::from(vec![0x5a; SMALL_WIRE]), vec![0x5a; LARGE_WIRE]);
+    while let Some(message) = socket.next().await {
+        let Message::Binary(message) = message? else { continue };
+        match Plain::asked(&message) {
+            Some(Plain::Echo) => socket.send(Message::Binary(message)).await?,
+            Some(Plain::Small) => socket.send(Message::Binary(small.clone())).await?,
+            Some(Plain::Large(count)) => {
+                for _ in 0..count {
+                    // From memory of its own each time, as frames are.
+                    socket.send(Message::Binary(large.clone().into())).await?;
+                }
+            }
+            None => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+/// Holds connections until nobody listens; says how many are left when it is asked.
+async fn hold(to: SocketAddr, count: usize) -> Result<(), RelayFailure> {
+    let left = Arc::new(AtomicUsize::new(0));
+    for client in connect(to, count).await? {
+        let left = Arc::clone(&left);
+        left.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(async move {
+            Client::stay(client).await;
+            left.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+    let held = || say(format!("held {}", left.load(Ordering::Relaxed)));
+    held().await?;
+    let mut questions = BufReader::new(tokio::io::stdin()).lines();
+    while questions.next_line().await?.is_some() {
+        held().await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_of_the_plain_server_is_understood() {
+        for asked in [Plain::Echo, Plain::Small, Plain::Large(0), Plain::Large(70_000)] {
+            assert_eq!(Plain::asked(&asked.message(SMALL_WIRE)), Some(asked));
+        }
+        assert_eq!(Plain::asked(&[7; 5]), None);
+        assert_eq!(Plain::asked(&[0; 4]), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! What each part of the relay's work for a letter costs by itself, over the same bytes.
+
+use super::cpu;
+use super::engine::{Letters, QUOTAS, relay_key, stored, today};
+use super::failure::RelayFailure;
+use chacha20poly1305::aead::AeadInOut as _;
+use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
+use cssr_proto::frame::Frame;
+use cssr_proto::postage::Postage;
+use cssr_proto::request::{Post, Request, RequestKind};
+use cssr_proto::response::Answer;
+use cssr_proto::session::{self, Announcement, ClientHandshake, Session};
+use cssr_relay::store::{MemoryStore, Store as _};
+use futures_util::FutureExt as _;
+use getrandom::SysRng;
+use rand_core::UnwrapErr;
+use std::hint::black_box;
+use std::time::Duration;
+
+/// Letters that a part is measured with: more than the caches of a core hold.
+const LETTERS: usize = 500;
+
+/// Microseconds of the processor for a letter.
+fn each(work: impl FnOnce() -> Result<(), RelayFailure>) -> Result<f64, RelayFailure> {
+    let spent = cpu::of_this_thread();
+    work()?;
+    let spent: Duration = cpu::of_this_thread() - spent;
+    Ok(1e6 * spent.as_secs_f64() / LETTERS as f64)
+}
+
+/// Opening the frame of each letter, and sealing the one that acknowledges it.
+pub(super) fn session() -> Result<f64, RelayFailure> {
+    let (mut client, mut relay) = sessions()?;
+    let mut letters = Letters::new();
+    let mut messages = Vec::new();
+    for number in 0..LETTERS {
+        let (id, bytes) = letters.next();
+        for frame in Request::Post(Post::letter(id, Postage::FREE, bytes)).into_frames(number as u16) {
+            messages.push(client.seal(&frame)?);
+        }
+    }
+    each(|| {
+        messages.iter().enumerate().try_for_each(|(number, message)| {
+            black_box::<Frame>(relay.open(message)?);
+            black_box(relay.seal(&Answer::to(RequestKind::Post, number as u16).done())?);
+            Ok(())
+        })
+    })
+}
+
+fn sessions() -> Result<(Session, Session), RelayFailure> {
+    let announcement = Announcement { day: today(), letter_effort: 0, chunk_effort: 0, in_flight: 64 };
+    let mut rng = UnwrapErr(SysRng);
+    let (client, first) = ClientHandshake::start(&mut rng)?;
+    let (relay, second) = session::accept(&relay_key(), &announcement, &first, &mut rng)?;
+    Ok((client.finish(&second)?.0, relay))
+}
+
+/// Sealing each letter under a key of its day.
+pub(super) fn day_key() -> Result<f64, RelayFailure> {
+    let cipher = XChaCha20Poly1305::new(&[7; 32].into());
+    let mut letters = Letters::new();
+    let mut buffers: Vec<Vec<u8>> = (0..LETTERS).map(|_| letters.next().1.to_vec()).collect();
+    each(|| {
+        buffers.iter_mut().zip(0u128..).try_for_each(|(buffer, number)| {
+            let mut nonce = [0; 24];
+            nonce.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
+            let tag = cipher.encrypt_inout_detached(&nonce.into(), b"cssr", buffer.as_mut_slice().into());
+            black_box(tag.map_err(|_| RelayFailure::wrong("a letter was not sealed"))?);
+            Ok(())
+        })
+    })
+}
+
+/// Finding out whether each id is known, and noting it: the store that only remembers, which copies the envelope besides.
+pub(super) fn index() -> Result<f64, RelayFailure> {
+    let store = MemoryStore::new(&relay_key().public(), QUOTAS);
+    let mut letters = Letters::new();
+    let puts = (0..LETTERS).map(|_| letters.next_put(today())).collect::<Result<Vec<_>, _>>()?;
+    each(|| {
+        puts.into_iter().try_for_each(|put| {
+            let outcome = store.put(put).now_or_never();
+            stored(outcome.ok_or_else(|| RelayFailure::wrong("memory was waited for"))??)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_does_its_work() {
+        for part in [session, day_key, index] {
+            assert!(part().unwrap() > 0.0);
+        }
+    }
+}
