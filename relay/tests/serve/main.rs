@@ -20,6 +20,7 @@ mod log;
 mod malformed;
 mod monitor;
 mod office;
+mod packaging;
 mod process;
 mod program;
 mod publications;
