@@ -131,6 +131,8 @@ fn a_notice_that_two_couriers_give_reaches_the_sources() {
 fn a_watch_goes_on_mirroring_until_it_is_stopped() {
     let sandbox = Sandbox::new();
     sandbox.write("staff.words", cssr_installation::STAFF_PASSPHRASE);
+    // There before the shell looks into it, whichever of its two processes is first.
+    sandbox.write("said", "");
     let script = "cssr-desk mirror courier-0 mirror-0 --watch --every 1 --json --passphrase-fd 3 3<staff.words >said &
         while kill -0 $! && [ \"$(grep -c '\"ok\":true' said)\" -lt 2 ]; do sleep 0.1; done
         kill $! && cat said";
