@@ -123,11 +123,14 @@ impl NoteBook {
     }
 
     /// Keeps what is among the newest few of at least one of its signers. So a courier gone bad can push out its own
-    /// proposals, and nobody else's.
+    /// proposals, and nobody else's. Of one day and serial the one with the later head is newer, whatever its hash: a
+    /// courier that goes on mirroring while nobody else signs must not be refused.
     fn thin_proposals(&mut self) {
         let mut counts: BTreeMap<_, usize> = BTreeMap::new();
         let mut kept = BTreeSet::new();
-        for (age, note) in self.proposed.iter().rev() {
+        let mut proposed: Vec<_> = self.proposed.iter().collect();
+        proposed.sort_by_key(|(age, note)| (note.day, note.serial, note.head.number(), **age));
+        for (age, note) in proposed.into_iter().rev() {
             for courier in note.signers() {
                 let count = counts.entry(courier).or_default();
                 *count += 1;

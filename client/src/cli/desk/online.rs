@@ -19,6 +19,7 @@ use cssr_proto::publication::Publication;
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
 use cssr_proto::sizes::ROSTER_MAX;
+use cssr_proto::wire_error::ErrorCode;
 use cssr_proto::{Bytes, Card, Day, Envelope, List, Notice, Roster, SeatStatement, SourceKeys, Unverified};
 use indicatif::ProgressBar;
 use rand_core::Rng as _;
@@ -32,6 +33,8 @@ const TOGETHER: usize = 16;
 const BUNDLE_MAX: usize = 2 * Record::ENCODED_MAX;
 /// The longest pause of a watch after failures.
 const PAUSE_MAX: Duration = Duration::from_secs(300);
+/// How often a mirror that is made once is made again because another courier was faster.
+const OVERTAKEN_MOST: u32 = 4;
 
 /// What a mirror is to do.
 #[derive(Debug)]
@@ -92,7 +95,7 @@ pub(super) fn mirror(
     let MirrorTask { notice, every, accept_gap } = task;
     let mut options = MirrorOptions { notice, accept_gap };
     block_on(async {
-        let mut failures = 0;
+        let (mut failures, mut overtaken) = (0, 0);
         loop {
             let result = mirror_once(&mut courier, &mirror, &connect, &options, common, rng).await;
             match (result, every) {
@@ -101,6 +104,10 @@ pub(super) fn mirror(
                     failures = 0;
                     // Once is once.
                     options.accept_gap = false;
+                }
+                (Err(error), None) if is_overtaken(&error) && overtaken < OVERTAKEN_MOST => {
+                    overtaken += 1;
+                    continue;
                 }
                 (Err(error), Some(_)) if is_passing(&error) => {
                     failures += 1;
@@ -113,6 +120,12 @@ pub(super) fn mirror(
             tokio::time::sleep(if failures > 0 { pause.min(PAUSE_MAX) } else { pause }).await;
         }
     })
+}
+
+/// Whether the relay has refused the note, as it does if another courier's came between: notes are numbered one after the
+/// other. Then the next look shows that courier's note, and this one signs it, or a newer one.
+fn is_overtaken(error: &CourierError) -> bool {
+    matches!(error, CourierError::Refused(refused) if refused.code == ErrorCode::RefusedStatement)
 }
 
 /// Posts what waits, each envelope in a visit that looks like any other.
