@@ -148,6 +148,11 @@ impl Office {
     /// A note that only courier 0 has signed.
     pub fn proposed_note(&mut self, day: Day, head: Head) -> ProposedNote {
         self.serial += 1;
+        self.proposed_again(day, head)
+    }
+
+    /// Another one with the serial of the last.
+    pub fn proposed_again(&self, day: Day, head: Head) -> ProposedNote {
         let notice = Notice::new(format!("notice {}", self.serial)).unwrap();
         let note = self.directory(day).sign_note(self.serial, head, Some(notice), courier(0), &self.courier_key(0));
         match note.unwrap() {

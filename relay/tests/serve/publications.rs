@@ -1,10 +1,11 @@
 //! What the relay takes from its office, keeps and serves.
 
-use crate::client::Client;
+use crate::client::{Client, id};
 use crate::gate::Gate;
 use crate::office::{DAY, Office, publish_note, publish_roster, publish_seats};
 use crate::rig::{Rig, genesis, office, relay_key, relay_public_key};
 use chacha20::ChaCha20Rng;
+use cssr_proto::index::Batch;
 use cssr_proto::publication::{Notes, Statements};
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
@@ -82,6 +83,23 @@ async fn a_proposed_note_becomes_valid_with_a_second_signature_however_that_come
     let (valid, proposed) = notes(&mut courier).await;
     assert_eq!((valid.last().unwrap().as_slice(), proposed.len()), (both.bytes(), 0));
     assert_eq!(served(&rig).await.1, both.bytes());
+}
+
+#[tokio::test]
+async fn a_courier_whose_colleague_is_away_is_never_refused_a_note_about_a_later_head() {
+    let mut rig = Rig::open().await;
+    let mut courier = rig.courier().await;
+    let mut head = genesis();
+    let mut last = rig.office.proposed_note(DAY, head);
+    assert_eq!(publish(&mut courier, last.bytes(), None).await, Response::Published);
+    // The hashes of a dozen notes of one serial come in no order.
+    for number in 1..=12 {
+        head = Batch::new(&head, DAY, vec![id(number)]).unwrap().head();
+        last = rig.office.proposed_again(DAY, head);
+        assert_eq!(publish(&mut courier, last.bytes(), None).await, Response::Published, "head {number}");
+    }
+    let (_, proposed) = notes(&mut courier).await;
+    assert!(proposed.len() <= 4 && proposed.iter().any(|note| note == last.bytes()), "{}", proposed.len());
 }
 
 /// A note of two signatures without the first one: `[payload, [[0, signature], [1, signature]]]`, re-encoded by hand.
