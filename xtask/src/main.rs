@@ -6,6 +6,7 @@
 
 mod bench;
 mod checkout;
+mod crash;
 mod man;
 mod require;
 mod test;
@@ -28,6 +29,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Kill relays and cut their power, many times, and look for what was lost.
+    Crash(crash::Options),
     /// Write the manual pages and shell completions of all programs into the target folder.
     Man,
     /// Run every test; with CSSR_REQUIRE=all a missing tool is a failure.
@@ -41,6 +44,7 @@ enum Command {
 fn main() -> ExitCode {
     match Command::parse() {
         Command::Bench { arguments } => bench::run(&arguments),
+        Command::Crash(options) => crash::run(&options),
         Command::Man => man::run(),
         Command::Test => test::run(),
         Command::Try(options) => r#try::run(&options),

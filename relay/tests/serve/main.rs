@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::indexing_slicing,
     unreachable_pub,
     reason = "tests"
@@ -14,6 +15,8 @@ mod couriers;
 mod errors;
 mod forward;
 mod gate;
+#[path = "../support/image.rs"]
+mod image;
 mod kill;
 mod limits;
 mod log;

@@ -1,5 +1,20 @@
-//! kill -9 at any moment: whatever was acknowledged is there afterwards, byte for byte, and batches stay as announced.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+//! kill -9, or a loss of power, at any moment: whatever was acknowledged is there afterwards, byte for byte, batches stay
+//! as announced, and nothing comes back that was burned or has expired.
+//!
+//! `CSSR_CRASH_CYCLES=200` makes it a long run; so does `cargo xtask crash --cycles 200`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test, which says what it has done"
+)]
+
+#[path = "../support/image.rs"]
+mod image;
+
+use image::Image;
 
 use cssr_proto::index::{Batch, Head};
 use cssr_proto::keys::RelayPublicKey;
@@ -22,7 +37,9 @@ type ChaCha20Rng = chacha20::ChaCha20Rng;
 const ENGINE: &str = "CSSR_STORE_CRASH_ENGINE";
 const FOLDER: &str = "CSSR_STORE_CRASH_FOLDER";
 const SEED: &str = "CSSR_STORE_CRASH_SEED";
+/// How often each engine crashes, unless the environment says otherwise.
 const CYCLES: u64 = 6;
+const CYCLES_WANTED: &str = "CSSR_CRASH_CYCLES";
 const WRITERS: u64 = 8;
 const RELAY: RelayPublicKey = RelayPublicKey([3; 32]);
 const LIVES: Lives = Lives { letters: 2, chunks: 2 };
@@ -164,8 +181,15 @@ impl Said {
     }
 }
 
-/// Runs a child until it has said `lines` lines, kills it, and hears what else it had said.
-fn run_and_kill<E: Engine>(folder: &Path, first: u64, lines: usize, said: &mut Said) {
+/// How a child ends.
+enum End<'i> {
+    Killed,
+    /// The disk that its folder lies on loses its power; then it is killed.
+    PowerCut(&'i mut Image),
+}
+
+/// Runs a child until it has said `lines` lines, ends it, and hears what else counts of what it had said.
+fn run_and_end<E: Engine>(folder: &Path, first: u64, lines: usize, end: End<'_>, said: &mut Said) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])
         .env(ENGINE, E::NAME)
@@ -181,11 +205,19 @@ fn run_and_kill<E: Engine>(folder: &Path, first: u64, lines: usize, said: &mut S
     for _ in 0..lines {
         said.hear(&heard.next().expect("the child ended by itself"));
     }
+    if let End::PowerCut(image) = &end {
+        image.cut();
+    }
     child.kill().unwrap();
     let rest: Vec<_> = heard.collect();
     let whole = rest.len().saturating_sub(1);
-    rest.iter().take(whole).for_each(|line| said.hear(line));
+    // What was acknowledged after the cut was never written, or was and may be there. It can only begin to burn.
+    let counts = |line: &&String| matches!(end, End::Killed) || line.starts_with("!burning");
+    rest.iter().take(whole).filter(counts).for_each(|line| said.hear(line));
     assert!(!child.wait().unwrap().success());
+    if let End::PowerCut(image) = end {
+        image.restart();
+    }
 }
 
 async fn check(store: &impl Store, said: &Said) {
@@ -219,26 +251,50 @@ async fn check(store: &impl Store, said: &Said) {
     }
 }
 
-fn survives_kill_9<E: Engine>() {
-    let folder = tempfile::tempdir().unwrap();
+/// Lets children crash again and again in one folder.
+fn survives<E: Engine>(folder: &Path, mut image: Option<Image>) {
+    let cycles = std::env::var(CYCLES_WANTED).map_or(CYCLES, |cycles| cycles.parse().unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut said = Said::default();
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    for cycle in 0..CYCLES {
+    for cycle in 0..cycles {
         let lines = 20 + rng.next_u64() % 400;
-        run_and_kill::<E>(folder.path(), cycle << 32, lines as usize, &mut said);
-        let store = E::open(folder.path(), 1_000 + cycle);
+        let end = image.as_mut().map_or(End::Killed, End::PowerCut);
+        run_and_end::<E>(folder, cycle << 32, lines as usize, end, &mut said);
+        let store = E::open(folder, 1_000 + cycle);
         runtime.block_on(check(&store, &said));
+        // Crashes follow on stops in good order, and on others.
+        if cycle % 2 == 0 {
+            runtime.block_on(store.close()).unwrap();
+        }
     }
+    eprintln!("{}: {cycles} crashes, {} acknowledged, {} burned", E::NAME, said.stored.len(), said.burned.len());
     assert!(said.stored.len() > 100 && said.batches.len() > 8 && !said.burned.is_empty());
 }
 
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
-    survives_kill_9::<JournalStore>();
+    survives::<JournalStore>(tempfile::tempdir().unwrap().path(), None);
 }
 
 #[test]
 fn what_was_acknowledged_survives_kill_9_on_plain_sled() {
-    survives_kill_9::<SledStore>();
+    survives::<SledStore>(tempfile::tempdir().unwrap().path(), None);
+}
+
+fn survives_losses_of_power<E: Engine>() {
+    let image = Image::new();
+    survives::<E>(&image.disk(), Some(image));
+}
+
+#[test]
+#[ignore = "needs loop-device"]
+fn what_was_acknowledged_survives_losses_of_power() {
+    survives_losses_of_power::<JournalStore>();
+}
+
+#[test]
+#[ignore = "needs loop-device"]
+fn what_was_acknowledged_survives_losses_of_power_on_plain_sled() {
+    survives_losses_of_power::<SledStore>();
 }
