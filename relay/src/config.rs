@@ -12,8 +12,10 @@ pub use file::{ConfigFile, Engine, NoSuchEngine};
 pub use forward::ForwardFile;
 pub use sections::TlsSection;
 
+use crate::store::{Kind, Quotas};
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::{Card, Day};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Everything that [`run`](crate::run) needs to know beside the store.
@@ -27,8 +29,13 @@ pub struct Config {
     pub sealing: Sealing,
     /// The work that senders must do.
     pub postage: Postage,
+    /// How much the store holds at most, which decides what work is asked for.
+    pub room: Quotas,
     /// What one connection, and all of them together, may use.
     pub limits: Limits,
+    /// Addresses from which people come who have nothing in common, beside this machine's own: forwarders and reverse
+    /// proxies. All connections from the same network (IPv4 /24, IPv6 /48) share otherwise.
+    pub forwarders: Vec<IpAddr>,
     /// The day that the operator vouches for, if the clock jumps further than [`Limits::day_jump`] while the relay
     /// starts.
     pub accept_day: Option<Day>,
@@ -43,7 +50,9 @@ impl Config {
             key,
             sealing: Sealing::default(),
             postage: Postage::default(),
+            room: Quotas::default(),
             limits: Limits::default(),
+            forwarders: Vec::new(),
             accept_day: None,
         }
     }
@@ -72,27 +81,61 @@ impl Default for Sealing {
     }
 }
 
-/// The Equi-X effort that is announced and asked for (protocol, section 12.4); 0 asks for nothing. Clients compute no
-/// more than [`LETTER_EFFORT_MAX`](cssr_proto::postage::LETTER_EFFORT_MAX) for a letter.
+/// The Equi-X effort that is announced and asked for (protocol, section 12.4), which rises with the rate at which the
+/// room in the store is used up. Clients compute no more than
+/// [`LETTER_EFFORT_MAX`](cssr_proto::postage::LETTER_EFFORT_MAX) for a letter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Postage {
-    /// For each letter. Default: 0, as every second that a source's telephone works is a second that it is out.
-    pub letters: u32,
-    /// For 64 chunks. Default: 0.
-    pub chunks: u32,
+    /// For each letter.
+    pub letters: Efforts,
+    /// For 64 chunks.
+    pub chunks: Efforts,
+}
+
+impl Postage {
+    pub(crate) const fn of(&self, kind: Kind) -> Efforts {
+        match kind {
+            Kind::Letter => self.letters,
+            Kind::Chunk => self.chunks,
+        }
+    }
+}
+
+/// Between what and what the effort moves; 0 asks for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Efforts {
+    /// In quiet times. Default: 0, as every second that a source's telephone works is a second that it is out.
+    pub least: u32,
+    /// In the worst flood. Default: 100: four seconds for each letter on a laptop, some twenty on a cheap telephone, and
+    /// eight letters, the most of a visit without words, within the five minutes that a session may rest.
+    pub most: u32,
+}
+
+impl Efforts {
+    /// One that does not move.
+    #[must_use]
+    pub const fn fixed(effort: u32) -> Self {
+        Self { least: effort, most: effort }
+    }
+}
+
+impl Default for Efforts {
+    fn default() -> Self {
+        Self { least: 0, most: 100 }
+    }
 }
 
 /// Limits and timeouts. The defaults are for one small machine and for peers on links of a few hundred bytes a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections open at once; who comes later is turned away before a byte is read. Default: 900, because a process
-    /// may open 1,024 files where nobody raised that, and the store needs some. Each takes about 30 KiB, and up to 16 KiB
-    /// more for each request of it that is being carried out.
+    /// Connections open at once; who comes later is turned away before a byte is read, and so is who has as many as are
+    /// left. Default: 900, because a process may open 1,024 files where nobody raised that, and the store needs some.
+    /// Each takes about 30 KiB, and up to 16 KiB more for each request of it that is being carried out.
     pub connections: usize,
     /// Requests of one connection that may be unanswered, as announced to it. Default: 64, a megabyte of chunks: enough
     /// to fill a link of 1 MB/s over Tor, little enough to hold in memory.
     pub requests_in_flight: u16,
-    /// Letters of all connections that are being made durable. Default: 1,024 (16 MiB).
+    /// Letters of all connections that are being made durable, shared as connections are. Default: 1,024 (16 MiB).
     pub letters_in_flight: usize,
     /// Chunks of all connections that are being made durable, apart, so that they do not keep letters waiting. Default:
     /// 1,024 (16 MiB), four times what the store takes in one go.

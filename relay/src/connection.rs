@@ -10,6 +10,7 @@ mod timers;
 
 use crate::counts::End;
 use crate::shared::Shared;
+use crate::shares::Holder;
 use crate::store::Store;
 use answers::Answers;
 use cssr_proto::frame::Frame;
@@ -28,6 +29,10 @@ use tokio_tungstenite::tungstenite::Bytes;
 /// How many times the announced number of requests may be unanswered before nothing more is read. Up to that a request
 /// too many gets the error that tells so.
 const UNREAD_FACTOR: usize = 2;
+
+/// Events of one connection in a row, before it is the others' turn: who sends as fast as it can must not keep who sends
+/// little waiting for longer than some frames take.
+const TURN: u32 = 8;
 
 /// What the loop waits for.
 enum Event {
@@ -55,9 +60,11 @@ struct Connection<S, T> {
 pub(crate) async fn run<S: Store, T: AsyncRead + AsyncWrite + Unpin>(
     shared: &Arc<Shared<S>>,
     stream: T,
+    holder: Holder,
     mut stopped: watch::Receiver<bool>,
 ) -> End {
-    let greeting = tokio::time::timeout(shared.limits.handshake_timeout, greet(shared, stream, stopped.clone()));
+    let greeting =
+        tokio::time::timeout(shared.limits.handshake_timeout, greet(shared, stream, holder, stopped.clone()));
     let connection = tokio::select! {
         greeted = greeting => greeted,
         _ = stopped.wait_for(|stopped| *stopped) => return End::Stopped,
@@ -73,6 +80,7 @@ pub(crate) async fn run<S: Store, T: AsyncRead + AsyncWrite + Unpin>(
 async fn greet<S: Store, T: AsyncRead + AsyncWrite + Unpin>(
     shared: &Arc<Shared<S>>,
     stream: T,
+    holder: Holder,
     stopped: watch::Receiver<bool>,
 ) -> Option<Connection<S, T>> {
     let mut socket = Socket::accept(stream).await?;
@@ -93,14 +101,19 @@ async fn greet<S: Store, T: AsyncRead + AsyncWrite + Unpin>(
             return None;
         }
     }
-    let requests = Requests::new(Arc::clone(shared), *session.handshake_hash(), announcement, stopped);
+    let requests = Requests::new(Arc::clone(shared), *session.handshake_hash(), announcement, holder, stopped);
     let timers = Timers::new(&shared.limits, Instant::now());
     Some(Connection { socket, session, requests, answers: Answers::default(), timers, pinging: false, ending: None })
 }
 
 impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
     async fn serve(mut self, mut stopped: watch::Receiver<bool>) -> End {
+        let mut happened = 0u32;
         loop {
+            happened = happened.wrapping_add(1);
+            if happened.is_multiple_of(TURN) {
+                tokio::task::yield_now().await;
+            }
             let unanswered = self.answers.unanswered();
             if let Some(end) = self.ending
                 && unanswered == 0

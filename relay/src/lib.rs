@@ -15,6 +15,7 @@ mod counts;
 mod forward;
 mod index;
 mod key_file;
+mod lane;
 mod listen;
 mod monitor;
 mod office;
@@ -23,14 +24,16 @@ mod sealer;
 mod sealing;
 mod server;
 mod shared;
+mod shares;
 pub mod store;
+mod tariff;
 mod tls;
 mod today;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{
-    Config, ConfigError, ConfigErrors, ConfigFile, Engine, Fault, ForwardFile, Limits, NoSuchEngine, Postage, Sealing,
-    TlsSection,
+    Config, ConfigError, ConfigErrors, ConfigFile, Efforts, Engine, Fault, ForwardFile, Limits, NoSuchEngine, Postage,
+    Sealing, TlsSection,
 };
 pub use forward::{ForwardConfig, ForwardLimits, NotAnUpstream, Upstream, forward};
 pub use key_file::{KeyFileError, read_key_file, write_key_file};

@@ -99,6 +99,7 @@ pub(crate) async fn expire<S: Store>(relay: &Shared<S>) -> Result<(), StoreError
     let forgotten = relay.office.forget(today).await;
     let expired = days?;
     forgotten?;
+    relay.tariff.count(&*relay.store).await?;
     tracing::info!(%today, expired, "what is older than its life is destroyed");
     Ok(())
 }

@@ -8,10 +8,11 @@ use crate::listen::{Listeners, Stream};
 use crate::monitor::Monitor;
 use crate::sealer::{self, Command};
 use crate::shared::{Shared, StartError};
+use crate::shares::Holder;
 use crate::store::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 /// How long to wait when no connection can be accepted, which is when the process has too many files open: less would
@@ -103,22 +104,24 @@ impl<S: Store> Relay<S> {
         let sealer = tokio::spawn(sealer::run(Arc::clone(&shared), commands));
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
-        let places = Arc::new(Semaphore::new(shared.limits.connections));
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => match Arc::clone(&places).try_acquire_owned() {
-                        Ok(place) => {
-                            let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
-                            connections.spawn(async move {
-                                connect(shared, stream, stopped).await;
-                                drop(place);
-                            });
+                    Ok((stream, peer)) => {
+                        let holder = shared.holder(peer);
+                        match shared.connections.take(holder) {
+                            Some(place) => {
+                                let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
+                                connections.spawn(async move {
+                                    connect(shared, stream, holder, stopped).await;
+                                    drop(place);
+                                });
+                            }
+                            None => shared.counts.turned_away(),
                         }
-                        Err(_) => shared.counts.turned_away(),
-                    },
+                    }
                     Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
                 },
                 Some(_) = connections.join_next() => {}
@@ -140,10 +143,10 @@ impl<S: Store> Relay<S> {
     }
 }
 
-async fn connect<S: Store>(shared: Arc<Shared<S>>, stream: Stream, stopped: watch::Receiver<bool>) {
+async fn connect<S: Store>(shared: Arc<Shared<S>>, stream: Stream, holder: Holder, stopped: watch::Receiver<bool>) {
     // Messages are whole frames: waiting to fill a segment would only add delay. Without it the relay works too.
     let _ = stream.set_nodelay(true);
-    let end: End = connection::run(&shared, stream, stopped).await;
+    let end: End = connection::run(&shared, stream, holder, stopped).await;
     shared.counts.ended(end);
 }
 

@@ -1,17 +1,21 @@
 //! What all connections and the sealer share.
 
 use crate::clock::Clock;
-use crate::config::{Config, Limits, Postage, Sealing};
+use crate::config::{Config, Limits, Sealing};
 use crate::counts::Counts;
 use crate::index::IndexCache;
+use crate::lane::Lane;
 use crate::monitor::{Circumstances, Monitor};
 use crate::office::{Office, OfficeError};
 use crate::sealing::Arrivals;
+use crate::shares::{Holder, Holders, Shares};
 use crate::store::{Kind, Store, StoreError};
+use crate::tariff::Tariff;
 use crate::today::{ClockJump, Today};
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::session::Announcement;
 use cssr_proto::wire_error::ErrorCode;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Semaphore, watch};
@@ -22,7 +26,7 @@ pub(crate) struct Shared<S> {
     pub(crate) key: RelaySecretKey,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) sealing: Sealing,
-    pub(crate) postage: Postage,
+    pub(crate) tariff: Tariff,
     pub(crate) limits: Limits,
     pub(crate) today: Today,
     pub(crate) office: Office<S>,
@@ -32,8 +36,12 @@ pub(crate) struct Shared<S> {
     pub(crate) sealed: watch::Sender<u64>,
     pub(crate) counts: Counts,
     pub(crate) monitor: Monitor,
-    letters: Arc<Semaphore>,
-    chunks: Arc<Semaphore>,
+    pub(crate) lane: Lane,
+    pub(crate) connections: Arc<Shares>,
+    holders: Holders,
+    forwarders: Vec<IpAddr>,
+    letters: Arc<Shares>,
+    chunks: Arc<Shares>,
     pub(crate) publications: Semaphore,
     clock_jumped: AtomicBool,
     failure_told: AtomicBool,
@@ -56,7 +64,7 @@ pub enum StartError {
 
 impl<S: Store> Shared<S> {
     pub(crate) async fn new(store: S, config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let Config { card, key, sealing, postage, limits, accept_day } = config;
+        let Config { card, key, sealing, postage, room, limits, forwarders, accept_day } = config;
         let store = Arc::new(store);
         let today = Today::begin(store.latest_day().await?, &*clock, limits.day_jump, accept_day)?;
         let office = Office::load(Arc::clone(&store), card.fingerprint(), key.public()).await?;
@@ -65,7 +73,7 @@ impl<S: Store> Shared<S> {
             key,
             clock,
             sealing,
-            postage,
+            tariff: Tariff::new(postage, room),
             limits,
             today,
             office,
@@ -74,8 +82,12 @@ impl<S: Store> Shared<S> {
             sealed: watch::Sender::new(0),
             counts: Counts::default(),
             monitor: Monitor::default(),
-            letters: Arc::new(Semaphore::new(limits.letters_in_flight)),
-            chunks: Arc::new(Semaphore::new(limits.chunks_in_flight)),
+            lane: Lane::default(),
+            connections: Shares::new(limits.connections),
+            holders: Holders::default(),
+            forwarders,
+            letters: Shares::new(limits.letters_in_flight),
+            chunks: Shares::new(limits.chunks_in_flight),
             publications: Semaphore::new(limits.publications),
             clock_jumped: AtomicBool::new(false),
             failure_told: AtomicBool::new(false),
@@ -85,14 +97,24 @@ impl<S: Store> Shared<S> {
     pub(crate) fn announcement(&self) -> Announcement {
         Announcement {
             day: self.today.get(),
-            letter_effort: self.postage.letters,
-            chunk_effort: self.postage.chunks,
+            letter_effort: self.effort(Kind::Letter),
+            chunk_effort: self.effort(Kind::Chunk),
             in_flight: self.limits.requests_in_flight,
         }
     }
 
+    /// The effort that a post costs now.
+    pub(crate) fn effort(&self, kind: Kind) -> u32 {
+        self.tariff.effort(kind, self.clock.elapsed())
+    }
+
+    /// Who a new connection belongs to.
+    pub(crate) fn holder(&self, peer: SocketAddr) -> Holder {
+        self.holders.of(peer, &self.forwarders)
+    }
+
     /// Places for posts that are being made durable.
-    pub(crate) const fn in_flight(&self, kind: Kind) -> &Arc<Semaphore> {
+    pub(crate) const fn in_flight(&self, kind: Kind) -> &Arc<Shares> {
         match kind {
             Kind::Letter => &self.letters,
             Kind::Chunk => &self.chunks,

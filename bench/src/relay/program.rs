@@ -182,7 +182,7 @@ fn configuration<E: Engine>(office: &Office) -> String {
     let card = office.card();
     format!(
         "card = \"{card}\"\nlisten = \"127.0.0.1:0\"\nstore = \"{}\"\nletters_max = {}\nchunks_max = {}\nconnections = \
-         {CONNECTIONS}\n",
+         {CONNECTIONS}\nletter_effort_most = 0\nchunk_effort_most = 0\n",
         E::NAME,
         QUOTAS.letters,
         QUOTAS.chunks

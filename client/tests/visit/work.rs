@@ -7,12 +7,13 @@ use cssr_client::transport::Dialer;
 use cssr_client::visit::{Report, VisitError};
 use cssr_proto::Address;
 use cssr_proto::postage::LETTER_EFFORT_MAX;
+use cssr_relay::Efforts;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 async fn asking_for(effort: u32) -> Rig {
-    Rig::open_with(|config| config.postage.letters = effort).await
+    Rig::open_with(|config| config.postage.letters = Efforts::fixed(effort)).await
 }
 
 async fn visit(rig: &Rig, port: u16, text: Option<&str>, tell: impl FnMut(Event)) -> Result<Report, Error> {
@@ -52,7 +53,7 @@ async fn letters_and_covers_are_paid_for_alike_and_before_the_first_round() {
 #[tokio::test]
 async fn a_session_lives_while_its_work_is_done_and_nothing_else_waits() {
     let rig = Rig::open_with(|config| {
-        config.postage.letters = 30;
+        config.postage.letters = Efforts::fixed(30);
         config.limits.ping_interval = Duration::from_millis(50);
         config.limits.silence_timeout = Duration::from_millis(500);
     })

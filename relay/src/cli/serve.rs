@@ -41,10 +41,11 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
         data: directory,
         engine,
         quotas,
+        forwarders,
         ..
     } = file;
     let data = directory.clone();
-    let config = Config { card, key, sealing, postage, limits, accept_day };
+    let config = Config { card, key, sealing, postage, room: quotas, limits, forwarders, accept_day };
 
     make_folder(&data).map_err(|error| Failure::failed(format_args!("the data folder {}: {error}", data.display())))?;
     let needs = Sandbox { write: vec![data.clone()], ..listening::needs(&listen, tls.as_ref(), metrics) };

@@ -4,12 +4,12 @@ use super::document;
 use super::errors::{ConfigError, ConfigErrors};
 use super::sections::{LISTEN, TLS_POLL, TlsSection, metrics, sandbox, tls};
 use super::value::{Keys, show_time};
-use super::{Limits, Postage, Sealing};
+use super::{Efforts, Limits, Postage, Sealing};
 use crate::sandbox::SandboxMode;
 use crate::store::Quotas;
 use cssr_proto::Card;
 use cssr_proto::postage::LETTER_EFFORT_MAX;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -40,9 +40,11 @@ pub struct ConfigFile {
     pub sandbox: SandboxMode,
     /// `letters_max` and `chunks_max`.
     pub quotas: Quotas,
+    /// `forwarders`.
+    pub forwarders: Vec<IpAddr>,
     /// `seal_...`.
     pub sealing: Sealing,
-    /// `..._effort`.
+    /// `..._effort` and `..._effort_most`.
     pub postage: Postage,
     /// Everything else.
     pub limits: Limits,
@@ -104,13 +106,14 @@ impl ConfigFile {
         let data: Option<PathBuf> = keys.text("data", "the path of a folder")?;
         let engine: Option<Engine> = keys.text("store", "\"journal\" or \"sled\"")?;
         let quotas = Quotas {
-            letters: keys.number("letters_max", 1..=100_000_000, 100_000)?,
-            chunks: keys.number("chunks_max", 0..=100_000_000, 500_000)?,
+            letters: keys.number("letters_max", 1..=100_000_000, Quotas::default().letters)?,
+            chunks: keys.number("chunks_max", 0..=100_000_000, Quotas::default().chunks)?,
         };
         let sealing = sealing(keys)?;
+        let forwarders = keys.list("forwarders", "an address, such as \"192.0.2.1\", or a list of up to eight")?;
         let postage = Postage {
-            letters: keys.number("letter_effort", 0..=LETTER_EFFORT_MAX, Postage::default().letters)?,
-            chunks: keys.number("chunk_effort", 0..=u32::MAX, Postage::default().chunks)?,
+            letters: efforts(keys, ["letter_effort", "letter_effort_most"], LETTER_EFFORT_MAX)?,
+            chunks: efforts(keys, ["chunk_effort", "chunk_effort_most"], u32::MAX)?,
         };
         let limits = limits(keys, postage)?;
         keys.finish()?;
@@ -131,6 +134,7 @@ impl ConfigFile {
             data: folder.join(data.unwrap_or_else(|| "data".into())),
             engine: engine.unwrap_or_default(),
             quotas,
+            forwarders: forwarders.unwrap_or_default(),
             sealing,
             postage,
             limits,
@@ -145,6 +149,10 @@ impl ConfigFile {
         format!(
             include_str!("relay.toml.in"),
             tls_poll = time(TLS_POLL),
+            letters_max = Quotas::default().letters,
+            chunks_max = Quotas::default().chunks,
+            effort = Efforts::default().least,
+            effort_most = Efforts::default().most,
             seal_min_age = time(sealing.min_age),
             seal_min_letters = sealing.min_letters,
             seal_max_age = time(sealing.max_age),
@@ -178,11 +186,18 @@ fn sealing(keys: &mut Keys) -> Result<Sealing, ConfigError> {
     })
 }
 
+/// The least effort and the most, which is not below it.
+fn efforts(keys: &mut Keys, [least, most]: [&'static str; 2], limit: u32) -> Result<Efforts, ConfigError> {
+    let default = Efforts::default();
+    let least = keys.number(least, 0..=limit, default.least)?;
+    Ok(Efforts { least, most: keys.number(most, least..=limit, default.most.max(least))? })
+}
+
 fn limits(keys: &mut Keys, postage: Postage) -> Result<Limits, ConfigError> {
     let default = Limits::default();
     let timeout = Duration::from_millis(10)..=DAY;
     // Who computes postage asks for nothing meanwhile (protocol, section 12.4).
-    let idle = if postage.letters > 0 { WORK_TIME..=DAY } else { timeout.clone() };
+    let idle = if postage.letters.most > 0 { WORK_TIME..=DAY } else { timeout.clone() };
     let silence_timeout = keys.time("silence_timeout", timeout.clone(), default.silence_timeout)?;
     Ok(Limits {
         connections: keys.number("connections", 1..=1_000_000, default.connections)?,
@@ -263,6 +278,22 @@ mod tests {
     }
 
     #[test]
+    fn a_price_that_is_high_from_the_beginning_does_not_fall() {
+        assert_eq!(parse("letter_effort = 300").unwrap().postage.letters, Efforts::fixed(300));
+        let config = parse("letter_effort = 2\nletter_effort_most = 40").unwrap();
+        assert_eq!(config.postage.letters, Efforts { least: 2, most: 40 });
+        let none = parse("letter_effort_most = 0\nidle_timeout = \"1s\"").unwrap();
+        assert_eq!((none.postage.letters, none.limits.idle_timeout), (Efforts::fixed(0), SECOND));
+    }
+
+    #[test]
+    fn forwarders_are_addresses() {
+        let config = parse("forwarders = [\"192.0.2.1\", \"2001:db8::1\"]").unwrap();
+        assert_eq!(config.forwarders, ["192.0.2.1", "2001:db8::1"].map(|address| address.parse::<IpAddr>().unwrap()));
+        assert!(parse("").unwrap().forwarders.is_empty());
+    }
+
+    #[test]
     fn metrics_leave_the_machine_only_if_somebody_says_so() {
         let text = "metrics_listen = \"10.0.0.1:9085\"\nmetrics_beyond_loopback = true";
         assert_eq!(parse(text).unwrap().metrics, Some("10.0.0.1:9085".parse().unwrap()));
@@ -332,7 +363,10 @@ mod tests {
             ("connections = -1", &["\"connections\"", "-1", "from 1 to 1000000"]),
             ("requests_in_flight = 70000", &["\"requests_in_flight\"", "70000", "from 8 to 1024"]),
             ("letter_effort = 501", &["\"letter_effort\"", "to 500"]),
-            ("letter_effort = 1\nidle_timeout = \"299s\"", &["\"idle_timeout\"", "299s", "5min"]),
+            ("letter_effort_most = 501", &["\"letter_effort_most\"", "to 500"]),
+            ("letter_effort = 9\nletter_effort_most = 8", &["\"letter_effort_most\"", "from 9"]),
+            ("idle_timeout = \"299s\"", &["\"idle_timeout\"", "299s", "5min"]),
+            ("forwarders = [\"192.0.2.1\", \"here\"]", &["\"forwarders\"", "here", "192.0.2.1"]),
             ("chunk_effort = 4294967296", &["\"chunk_effort\"", "to 4294967295"]),
             ("silence_timeout = \"1s\"\nping_interval = \"2s\"", &["\"ping_interval\"", "to 1s"]),
             ("conections = 5", &["\"conections\"", "does not exist", "connections"]),

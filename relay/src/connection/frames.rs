@@ -1,6 +1,7 @@
 //! Answers as streams of frames that are made as they are taken.
 
 use super::answers::Frames;
+use crate::lane::Lane;
 use cssr_proto::frame::{Fields, Frame, Head};
 use cssr_proto::request::RequestKind;
 use cssr_proto::response::Answer;
@@ -9,6 +10,8 @@ use cssr_proto::wire_error::{ErrorCode, WireError};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use std::sync::Arc;
 
+/// Frames of a short answer at most: the index of 16,000 letters, or any directory of a usual office.
+const SHORT: u32 = 16;
 /// What turns the kind of a request into the kind of its answer (protocol, section 12.2).
 const ANSWER_BIT: u8 = 0x80;
 /// How long to wait for the store to catch up: it writes a thousand envelopes in less.
@@ -42,8 +45,8 @@ impl To {
         error(self.request, code)
     }
 
-    /// Bytes, in large frames, without a copy of the whole.
-    pub(super) fn bytes(self, bytes: Arc<[u8]>) -> Frames {
+    /// Bytes, in large frames, without a copy of the whole. If they are many, most of them come by the lane.
+    pub(super) fn bytes(self, bytes: Arc<[u8]>, lane: &Lane) -> Frames {
         // An answer is far below 2^32 frames; no frame would be made of one that is not.
         let parts = u32::try_from(bytes.len().div_ceil(ENVELOPE).max(1)).unwrap_or_default();
         let frame = move |part| {
@@ -53,7 +56,15 @@ impl To {
             let head = Head { kind: self.kind.byte() | ANSWER_BIT, request: self.request, part, parts };
             Frame::large(head, &Fields::NONE, piece).ok()
         };
-        stream::iter((0..parts).map_while(frame)).boxed()
+        let (first, lane) = (stream::iter((0..parts.min(SHORT)).map_while(frame.clone())), lane.clone());
+        let later = stream::iter((SHORT..parts).map_while(frame)).then(move |frame| {
+            let lane = lane.clone();
+            async move {
+                lane.pass().await;
+                frame
+            }
+        });
+        first.chain(later).boxed()
     }
 
     /// What a future makes when the answer's turn comes.
@@ -81,12 +92,12 @@ mod tests {
     use super::*;
     use cssr_proto::frame::Assembler;
 
-    #[test]
-    fn bytes_in_frames_are_the_bytes_again() {
-        for length in [0, 1, ENVELOPE - 1, ENVELOPE, ENVELOPE + 1, 3 * ENVELOPE] {
+    #[tokio::test]
+    async fn bytes_in_frames_are_the_bytes_again() {
+        for length in [0, 1, ENVELOPE - 1, ENVELOPE, ENVELOPE + 1, 3 * ENVELOPE, 16 * ENVELOPE, 40 * ENVELOPE + 5] {
             let bytes: Arc<[u8]> = (0..length).map(|i| (i % 251) as u8).collect();
-            let frames = To::new(RequestKind::Index, 7).bytes(Arc::clone(&bytes)).collect::<Vec<_>>();
-            let frames = frames.now_or_never().unwrap();
+            let frames = To::new(RequestKind::Index, 7).bytes(Arc::clone(&bytes), &Lane::default());
+            let frames = frames.collect::<Vec<_>>().await;
             let expected = Answer::to(RequestKind::Index, 7).bytes(&bytes).unwrap().collect::<Vec<_>>();
             assert!(frames == expected, "{length}");
             let mut assembler = Assembler::new(length);

@@ -4,17 +4,22 @@ use super::answers::Frames;
 use super::frames::To;
 use super::requests::{Answering, ready};
 use crate::shared::Shared;
+use crate::shares::{Holder, Place};
 use crate::store::{Kind, Put, PutOutcome, Store, StoreError};
 use cssr_proto::Envelope;
 use cssr_proto::parcel::BurnHash;
-use cssr_proto::postage::{Challenge, Postage};
+use cssr_proto::postage::{CHUNKS_PER_POSTAGE, Challenge, Postage};
 use cssr_proto::request::Post;
 use cssr_proto::session::{Announcement, HandshakeHash};
 use cssr_proto::wire_error::ErrorCode;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared as SharedFuture};
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
+
+/// Posts of one session that may come at the effort of its beginning though it has risen: twice the letters of a visit
+/// without words, and two postages of chunks.
+const LETTERS: u64 = 16;
+const CHUNKS: u64 = 2 * CHUNKS_PER_POSTAGE;
 
 /// Whether something has been paid for, as soon as it is known.
 type Paid = SharedFuture<BoxFuture<'static, bool>>;
@@ -24,22 +29,33 @@ pub(super) struct Poster<S> {
     shared: Arc<Shared<S>>,
     session: HandshakeHash,
     announcement: Announcement,
-    /// Chunks that the session has posted, whatever the answer was.
+    holder: Holder,
+    /// Letters that the session has posted, whatever the answer was.
+    letters: u64,
+    /// Chunks, likewise.
     chunks: u64,
     /// Whether the last chunk that carried postage has paid, for itself and those that follow it.
     paid: Paid,
 }
 
 impl<S: Store> Poster<S> {
-    pub(super) fn new(shared: Arc<Shared<S>>, session: HandshakeHash, announcement: Announcement) -> Self {
-        Self { shared, session, announcement, chunks: 0, paid: known(false) }
+    pub(super) fn new(
+        shared: Arc<Shared<S>>,
+        session: HandshakeHash,
+        announcement: Announcement,
+        holder: Holder,
+    ) -> Self {
+        Self { shared, session, announcement, holder, letters: 0, chunks: 0, paid: known(false) }
     }
 
     /// Begins to store a post. The future must be awaited for anything to happen.
     pub(super) fn post(&mut self, to: To, post: Post) -> Answering {
         let paid = self.postage(&post);
         let kind = post.kind();
-        let Ok(place) = Arc::clone(self.shared.in_flight(kind)).try_acquire_owned() else {
+        if self.is_outdated(kind) {
+            return ready(to.error(ErrorCode::Busy));
+        }
+        let Some(place) = self.shared.in_flight(kind).take(self.holder) else {
             return ready(to.error(ErrorCode::Busy));
         };
         store(Arc::clone(&self.shared), to, post, paid, place).boxed()
@@ -51,9 +67,20 @@ impl<S: Store> Poster<S> {
         drop(self.postage(post));
     }
 
+    /// Whether the session has posted more than a visit does, and the price has risen since it began. Its own price stays,
+    /// but it must come again, or sessions begun in quiet times would be worth keeping for a flood.
+    fn is_outdated(&self, kind: Kind) -> bool {
+        let (posted, usual, announced) = match kind {
+            Kind::Letter => (self.letters, LETTERS, self.announcement.letter_effort),
+            Kind::Chunk => (self.chunks, CHUNKS, self.announcement.chunk_effort),
+        };
+        posted > usual && self.shared.effort(kind) > announced
+    }
+
     fn postage(&mut self, post: &Post) -> Paid {
         match post.kind() {
             Kind::Letter => {
+                self.letters += 1;
                 let challenge = Challenge::letter(&self.session, post.id());
                 verify(challenge, self.announcement.letter_effort, *post.postage())
             }
@@ -73,20 +100,18 @@ impl<S: Store> Poster<S> {
     }
 }
 
-async fn store<S: Store>(
-    shared: Arc<Shared<S>>,
-    to: To,
-    post: Post,
-    paid: Paid,
-    _place: OwnedSemaphorePermit,
-) -> Frames {
+async fn store<S: Store>(shared: Arc<Shared<S>>, to: To, post: Post, paid: Paid, _place: Place) -> Frames {
     if !paid.await {
         return to.error(ErrorCode::Postage);
     }
+    let kind = post.kind();
     let stored = match to_put(&shared, post) {
         Ok(put) => shared.store.put(put).await,
         Err(error) => Err(error),
     };
+    if let Ok(outcome) = stored {
+        shared.tariff.came(kind, outcome == PutOutcome::Stored, shared.clock.elapsed());
+    }
     match stored {
         Ok(PutOutcome::Stored | PutOutcome::Already) => to.done(),
         Ok(PutOutcome::Conflict) => to.error(ErrorCode::Conflict),

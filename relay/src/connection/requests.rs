@@ -6,6 +6,7 @@ use super::mirror;
 use super::post::Poster;
 use crate::office::Served;
 use crate::shared::Shared;
+use crate::shares::Holder;
 use crate::store::{BurnOutcome, Kind, Store};
 use cssr_proto::frame::Frame;
 use cssr_proto::index::Group;
@@ -56,9 +57,10 @@ impl<S: Store> Requests<S> {
         shared: Arc<Shared<S>>,
         session: HandshakeHash,
         announcement: Announcement,
+        holder: Holder,
         stopped: watch::Receiver<bool>,
     ) -> Self {
-        let poster = Poster::new(Arc::clone(&shared), session, announcement);
+        let poster = Poster::new(Arc::clone(&shared), session, announcement, holder);
         let reader = RequestReader::new(SEAT_PUBLICATION_MAX);
         Self { shared, reader, role: Role::Fresh, session, announcement, poster, shown: None, stopped }
     }
@@ -114,17 +116,17 @@ impl<S: Store> Requests<S> {
             Request::Directory => {
                 let served = view.served.as_ref().ok_or(ErrorCode::NotReady)?;
                 self.shown = Some(Arc::clone(served));
-                to.bytes(Arc::clone(&served.directory))
+                to.bytes(Arc::clone(&served.directory), &shared.lane)
             }
             Request::Note => {
                 let served = shown.as_ref().or(view.served.as_ref()).ok_or(ErrorCode::NotReady)?;
-                to.bytes(Arc::clone(&served.note))
+                to.bytes(Arc::clone(&served.note), &shared.lane)
             }
-            Request::Statements => to.bytes(Arc::clone(&view.statements)),
-            Request::Notes => to.bytes(Arc::clone(&view.notes)),
+            Request::Statements => to.bytes(Arc::clone(&view.statements), &shared.lane),
+            Request::Notes => to.bytes(Arc::clone(&view.notes), &shared.lane),
             Request::Index(day) => to.later(async move {
                 let index = shared.index.get(&*shared.store, day).await.map_err(|error| shared.store_failed(&error))?;
-                Ok(to.bytes(index))
+                Ok(to.bytes(index, &shared.lane))
             }),
             Request::Group(group) => to.later(group_of(shared, to, group)),
             Request::Have(ids) => to.later(async move {
@@ -226,7 +228,7 @@ async fn fetch<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId) -> Resu
 
 async fn directory_by_hash<S: Store>(shared: Arc<Shared<S>>, to: To, hash: Hash) -> Result<Frames, ErrorCode> {
     let directory = shared.office.directory(hash).await.map_err(|error| shared.store_failed(&error))?;
-    Ok(to.bytes(directory.unwrap_or_default().into()))
+    Ok(to.bytes(directory.unwrap_or_default().into(), &shared.lane))
 }
 
 async fn burn<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId, key: BurnKey) -> Frames {

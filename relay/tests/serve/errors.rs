@@ -13,8 +13,8 @@ use cssr_proto::request::{NextBatches, Post, Request};
 use cssr_proto::response::Response;
 use cssr_proto::wire_error::{ErrorCode, WireError};
 use cssr_proto::{Bytes, CourierProof, EnvelopeId, Hash, List};
-use cssr_relay::ManualClock;
 use cssr_relay::store::Quotas;
+use cssr_relay::{Efforts, ManualClock};
 use rand_core::SeedableRng as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -147,7 +147,7 @@ async fn a_used_up_quota_of_chunks_leaves_room_for_letters() {
 
 #[tokio::test]
 async fn a_letter_must_carry_the_announced_postage_of_its_own() {
-    let rig = Rig::open_with(|config| config.postage.letters = 2).await;
+    let rig = Rig::open_with(|config| config.postage.letters = Efforts::fixed(2)).await;
     let (mut client, other) = (rig.client().await, rig.client().await);
     assert_eq!((client.announcement.letter_effort, client.announcement.chunk_effort), (2, 0));
     let challenge = |client: &Client, id: &EnvelopeId| Challenge::letter(client.session.handshake_hash(), id);
@@ -166,7 +166,7 @@ async fn a_letter_must_carry_the_announced_postage_of_its_own() {
 
 #[tokio::test]
 async fn one_postage_pays_for_64_chunks_and_a_missing_one_for_none() {
-    let rig = Rig::open_with(|config| config.postage.chunks = 2).await;
+    let rig = Rig::open_with(|config| config.postage.chunks = Efforts::fixed(2)).await;
     let post = |seed, postage| Request::Post(Post::chunk(id(seed), [1; 32], postage, &envelope(seed)));
     let mut client = rig.client().await;
     assert_eq!(client.refused(post(0, Postage::FREE)).await, ErrorCode::Postage);
@@ -270,7 +270,7 @@ async fn each_kind_of_session_is_refused_what_the_other_may() {
 
 #[tokio::test]
 async fn a_relay_with_too_much_to_write_says_so_and_takes_letters_all_the_same() {
-    let rig = Rig::open_with(|config| config.limits.chunks_in_flight = 2).await;
+    let rig = Rig::open_with(|config| config.limits.chunks_in_flight = 3).await;
     let mut client = rig.client().await;
     rig.store.shut();
     for seed in 0..3 {

@@ -151,7 +151,10 @@ async fn plain_sled_survives_losses_of_power_under_load_too() {
 async fn survives(engine: &str, mut image: Option<Image>) {
     let cycles = std::env::var(CYCLES_WANTED).map_or(CYCLES, |cycles| cycles.parse().unwrap());
     let data = image.as_ref().map(|image| format!("data = \"{}\"\n", image.disk().join("data").display()));
-    let lines = format!("{SEAL_AT_ONCE}letters_max = 1000000\nstore = \"{engine}\"\n{}", data.unwrap_or_default());
+    let lines = format!(
+        "{SEAL_AT_ONCE}letters_max = 1000000\nletter_effort_most = 0\nchunk_effort_most = 0\nstore = \"{engine}\"\n{}",
+        data.unwrap_or_default()
+    );
     let (folder, mut office, key) = configured(&lines).await;
     let told = Arc::new(Told::default());
     for cycle in 0..cycles {

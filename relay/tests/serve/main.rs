@@ -13,6 +13,7 @@ mod certificate;
 mod client;
 mod couriers;
 mod errors;
+mod flood;
 mod forward;
 mod gate;
 #[path = "../support/image.rs"]

@@ -1,0 +1,157 @@
+//! Places that holders share fairly: who has many finds it harder to get another.
+//!
+//! A holder may have a place more only as long as it holds fewer than are free (dynamic thresholds: Choudhury and Hahne,
+//! IEEE/ACM Transactions on Networking 6(2), 1998). So one greedy holder gets half of all places, `n` greedy ones get
+//! `1/(n + 1)` each, and as much is left for whoever comes next. Nothing must be known of holders beforehand, and nothing
+//! is remembered of who holds nothing.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes of an address that name a customer's network: IPv4 /24 and IPv6 /48.
+const IPV4_PREFIX: usize = 3;
+const IPV6_PREFIX: usize = 6;
+
+/// Who holds places, for as long as it does: all connections from one address prefix, or one connection.
+///
+/// A number that means something to this process only: no address is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Holder(u64);
+
+/// Tells holders apart.
+#[derive(Debug, Default)]
+pub(crate) struct Holders {
+    prefixes: RandomState,
+    connections: RandomState,
+    next: AtomicU64,
+}
+
+impl Holders {
+    /// Who a new connection from an address belongs to. What comes from this machine or from one of `forwarders` comes
+    /// from people who have nothing in common, so each connection counts for itself.
+    pub(crate) fn of(&self, peer: SocketAddr, forwarders: &[IpAddr]) -> Holder {
+        let address = peer.ip().to_canonical();
+        if address.is_loopback() || forwarders.contains(&address) {
+            return Holder(self.connections.hash_one(self.next.fetch_add(1, Ordering::Relaxed)));
+        }
+        Holder(match address {
+            IpAddr::V4(address) => self.prefixes.hash_one(address.octets().first_chunk::<IPV4_PREFIX>()),
+            IpAddr::V6(address) => self.prefixes.hash_one(address.octets().first_chunk::<IPV6_PREFIX>()),
+        })
+    }
+}
+
+/// Places to be shared.
+#[derive(Debug)]
+pub(crate) struct Shares(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    free: usize,
+    held: HashMap<Holder, usize>,
+}
+
+/// A place, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    shares: Arc<Shares>,
+    holder: Holder,
+}
+
+impl Shares {
+    pub(crate) fn new(places: usize) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State { free: places, held: HashMap::new() })))
+    }
+
+    /// A place for a holder; `None` if none is free, or it has as many as are left.
+    pub(crate) fn take(self: &Arc<Self>, holder: Holder) -> Option<Place> {
+        let mut state = self.lock();
+        let free = state.free;
+        let held = state.held.entry(holder).or_default();
+        if *held < free {
+            *held += 1;
+            state.free -= 1;
+            return Some(Place { shares: Arc::clone(self), holder });
+        }
+        if *held == 0 {
+            state.held.remove(&holder);
+        }
+        None
+    }
+
+    /// Numbers that a panic left behind are whole: each change is one step.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.shares.lock();
+        state.free += 1;
+        if let Some(held) = state.held.get_mut(&self.holder) {
+            *held -= 1;
+            if *held == 0 {
+                state.held.remove(&self.holder);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take_all(shares: &Arc<Shares>, holder: Holder) -> Vec<Place> {
+        std::iter::from_fn(|| shares.take(holder)).collect()
+    }
+
+    #[test]
+    fn one_greedy_holder_gets_half_and_leaves_half() {
+        let shares = Shares::new(900);
+        let greedy = take_all(&shares, Holder(1));
+        assert_eq!(greedy.len(), 450);
+        assert_eq!(take_all(&shares, Holder(2)).len(), 225, "and a second one half of the rest");
+        assert!(shares.take(Holder(3)).is_some());
+    }
+
+    #[test]
+    fn many_greedy_holders_that_compete_get_equal_shares_and_leave_one() {
+        let shares = Shares::new(1_024);
+        let mut held = vec![Vec::new(); 50].into_iter().map(|_: Vec<()>| Vec::new()).collect::<Vec<Vec<Place>>>();
+        for _ in 0..1_024 {
+            for (number, places) in held.iter_mut().enumerate() {
+                places.extend(shares.take(Holder(number as u64)));
+            }
+        }
+        assert!(held.iter().all(|places| (19..=21).contains(&places.len())));
+        assert!(shares.take(Holder(50)).is_some(), "whoever comes next finds a place");
+    }
+
+    #[test]
+    fn a_place_comes_back_and_nothing_is_remembered_of_who_had_it() {
+        let shares = Shares::new(1);
+        let place = shares.take(Holder(1));
+        assert!(place.is_some() && shares.take(Holder(2)).is_none());
+        drop(place);
+        assert!(shares.take(Holder(2)).is_some(), "given back at once");
+        assert!(shares.lock().held.is_empty() && shares.lock().free == 1);
+    }
+
+    #[test]
+    fn neighbours_share_and_strangers_do_not() {
+        let (holders, forwarder) = (Holders::default(), "192.0.2.9".parse().unwrap());
+        let of = |peer: &str| holders.of(peer.parse().unwrap(), &[forwarder]);
+        assert_eq!(of("198.51.100.1:1"), of("198.51.100.254:2"));
+        assert_ne!(of("198.51.100.1:1"), of("198.51.101.1:1"));
+        assert_eq!(of("[2001:db8:1:2::1]:1"), of("[2001:db8:1:ffff::]:1"));
+        assert_ne!(of("[2001:db8:1::1]:1"), of("[2001:db8:2::1]:1"));
+        assert_eq!(of("[::ffff:198.51.100.1]:1"), of("198.51.100.7:1"), "an IPv4 peer of an IPv6 socket");
+        for proxy in ["127.0.0.1:1", "[::1]:1", "192.0.2.9:1", "[::ffff:127.0.0.1]:1"] {
+            assert_ne!(of(proxy), of(proxy), "{proxy}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Many posts, many connections, and who shares what with whom.
+
+use crate::client::{Client, chunk, envelope, error, id, letter};
+use crate::gate::Gate;
+use crate::office::DAY;
+use crate::rig::{Rig, memory_store, memory_store_of, office, relay_key};
+use chacha20::ChaCha20Rng;
+use cssr_proto::postage::Challenge;
+use cssr_proto::request::{Post, Request};
+use cssr_proto::response::Response;
+use cssr_proto::sizes::ENVELOPE;
+use cssr_proto::wire_error::ErrorCode;
+use cssr_proto::{Envelope, List};
+use cssr_relay::store::{Kind, Put, PutOutcome, Quotas, Store as _};
+use cssr_relay::{Config, Efforts, ManualClock, run};
+use rand_core::SeedableRng as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
+
+/// As much room as the fewest free posts are for: 64 in an hour.
+const LITTLE: Quotas = Quotas { letters: 1_000, chunks: 1_000 };
+/// A bucket of 128 if nothing is stored.
+const ROOM: Quotas = Quotas { letters: 8_192, chunks: 0 };
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(DAY))
+}
+
+async fn rig_with_little_room() -> Rig {
+    Rig::open_with(|config| {
+        config.room = LITTLE;
+        config.postage.letters = Efforts { least: 0, most: 3 };
+        config.postage.chunks = Efforts { least: 0, most: 2 };
+    })
+    .await
+}
+
+/// Posts so many letters, each in a session of its own.
+async fn post(rig: &Rig, seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        let mut client = rig.client().await;
+        assert_eq!(client.announcement.letter_effort, 0, "announced before it is needed: {seed}");
+        assert_eq!(client.ask(letter(seed)).await, Response::Posted);
+    }
+}
+
+#[tokio::test]
+async fn a_flood_raises_the_price_for_those_who_come_later_and_an_hour_or_two_lower_it_again() {
+    let rig = rig_with_little_room().await;
+    let early = early(&rig).await;
+    post(&rig, 0..64).await;
+    let mut flooder = rig.client().await;
+    let mut posted = 0;
+    for seed in 100..164 {
+        posted += u32::from(flooder.ask(letter(seed)).await == Response::Posted);
+    }
+    assert_eq!(posted, 16, "the session was told to come again");
+    post_all(early).await;
+
+    let mut client = rig.client().await;
+    assert_eq!((client.announcement.letter_effort, client.announcement.chunk_effort), (3, 0));
+    assert_eq!(client.refused(letter(1_000)).await, ErrorCode::Postage);
+    let challenge = Challenge::letter(client.session.handshake_hash(), &id(1_000));
+    let postage = challenge.solve(3, 1_000, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+    let paid = Request::Post(Post::letter(id(1_000), postage, &envelope(1_000)));
+    assert_eq!(client.ask(paid).await, Response::Posted);
+
+    rig.clock.advance(2 * HOUR);
+    assert_eq!(rig.client().await.announcement.letter_effort, 0);
+}
+
+/// Sessions from quiet times: enough of them to raise the price to the most.
+async fn early(rig: &Rig) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        clients.push(rig.client().await);
+    }
+    clients
+}
+
+/// Posts as much as may be posted in sessions of quiet times.
+async fn post_all(clients: Vec<Client>) {
+    for (mut client, first) in clients.into_iter().zip((10_000..).step_by(16)) {
+        for seed in first..first + 16 {
+            assert_eq!(client.ask(letter(seed)).await, Response::Posted);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_visit_under_way_is_never_asked_for_more_than_was_announced_to_it() {
+    let rig = rig_with_little_room().await;
+    let (mut visitor, early) = (rig.client().await, early(&rig).await);
+    post(&rig, 0..64).await;
+    post_all(early).await;
+    assert_eq!(rig.client().await.announcement.letter_effort, 3);
+    for seed in 500..516 {
+        assert_eq!(visitor.ask(letter(seed)).await, Response::Posted, "{seed}");
+    }
+    assert_eq!(visitor.refused(letter(516)).await, ErrorCode::Busy, "more than a visit posts");
+    // And the session goes on.
+    assert!(matches!(visitor.ask(Request::Have(List::new(vec![id(1)]).unwrap())).await, Response::Have(_)));
+}
+
+#[tokio::test]
+async fn an_attachment_may_end_its_second_megabyte_at_the_price_it_began_with() {
+    let rig = rig_with_little_room().await;
+    let mut sender = rig.client().await;
+    let mut answers = Vec::new();
+    for seed in 0..140 {
+        answers.push(sender.ask(chunk(seed)).await);
+    }
+    assert!(answers[..128].iter().all(|answer| *answer == Response::Posted));
+    assert!(answers[128..].iter().all(|answer| error(answer) == ErrorCode::Busy));
+    let next = rig.client().await.announcement;
+    assert_eq!((next.letter_effort, next.chunk_effort), (0, 2), "chunks do not make letters dear");
+}
+
+#[tokio::test]
+async fn what_is_stored_already_counts_when_the_relay_starts() {
+    let (store, office, clock) =
+        Rig::with(Gate::new(memory_store_of(ROOM)), office(), clock(), |_| {}).await.opened().await.stop().await;
+    for seed in 0..4_200 {
+        let envelope = Envelope::from_slice(&[0; ENVELOPE]).unwrap();
+        let put = Put { day: DAY, kind: Kind::Letter, id: id(seed), burn: None, envelope };
+        assert_eq!(store.put(put).await.unwrap(), PutOutcome::Stored);
+    }
+    // Of an empty relay of this size, 128 would be free.
+    let rig = Rig::with(store, office, clock, |config| config.room = ROOM).await;
+    post(&rig, 10_000..10_065).await;
+    assert_ne!(rig.client().await.announcement.letter_effort, 0);
+}
+
+#[tokio::test]
+async fn one_session_cannot_take_all_the_places_for_writing() {
+    let rig = Rig::open_with(|config| config.limits.letters_in_flight = 8).await;
+    let (mut greedy, mut other) = (rig.client().await, rig.client().await);
+    rig.store.shut();
+    for seed in 0..8 {
+        greedy.send(letter(seed)).await;
+    }
+    rig.store.puts(4).await;
+    other.send(letter(100)).await;
+    rig.store.puts(5).await;
+    rig.store.open();
+    let mut posted = 0;
+    for _ in 0..8 {
+        posted += u32::from(greedy.receive().await == Response::Posted);
+    }
+    assert_eq!((posted, other.receive().await), (4, Response::Posted));
+}
+
+const INSIDE: &str = "CSSR_TEST_IN_NETWORK";
+
+/// Runs the test of a name in a network of its own, in which this machine has a network of neighbours and a stranger.
+fn in_own_network(test: &str) {
+    let script = "ip link set lo up && ip addr add 198.51.100.0/24 dev lo && ip addr add 203.0.113.7/32 dev lo && \
+                  exec \"$0\" --exact \"$1\" --include-ignored";
+    let program = std::env::current_exe().unwrap();
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--net", "sh", "-c", script]).arg(program).arg(test).env(INSIDE, "yes");
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Connects so many times from an address; gives those that are let in.
+async fn let_in(address: SocketAddr, from: &str, wanted: usize) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for _ in 0..wanted {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+        if let Ok(stream) = socket.connect(address).await {
+            clients.extend(Client::over(stream).await);
+        }
+    }
+    clients
+}
+
+#[test]
+#[ignore = "needs root"]
+fn neighbours_share_connections_and_a_stranger_and_a_proxy_find_theirs() {
+    if std::env::var_os(INSIDE).is_none() {
+        return in_own_network("flood::neighbours_share_connections_and_a_stranger_and_a_proxy_find_theirs");
+    }
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut config = Config::new(office().card(), relay_key());
+        config.limits.connections = 12;
+        config.forwarders = vec!["198.51.100.99".parse().unwrap()];
+        let listener = TcpListener::bind("203.0.113.7:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let relay = tokio::spawn(run(listener, memory_store(), config, clock(), async {
+            let _ = stopped.await;
+        }));
+        let mut neighbours = let_in(address, "198.51.100.1", 4).await;
+        neighbours.extend(let_in(address, "198.51.100.2", 6).await);
+        assert_eq!(neighbours.len(), 6, "half of the places");
+        let strangers = let_in(address, "203.0.113.7", 6).await;
+        assert_eq!(strangers.len(), 3, "half of what is left");
+        let forwarded = let_in(address, "198.51.100.99", 6).await;
+        assert_eq!(forwarded.len(), 3, "people who have nothing in common");
+        assert!(let_in(address, "198.51.100.1", 1).await.is_empty());
+        drop((neighbours, strangers, forwarded));
+        stop.send(()).unwrap();
+        relay.await.unwrap().unwrap();
+    });
+}
