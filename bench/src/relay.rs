@@ -10,9 +10,11 @@ mod delivery;
 mod disk;
 mod engine;
 mod failure;
+mod flood;
 mod goals;
 mod growth;
 mod helper;
+mod hostile;
 mod idle;
 mod index;
 mod load;
@@ -76,6 +78,8 @@ enum Part {
     Idle,
     /// A large index for many clients.
     Index,
+    /// Honest visits while others do their worst.
+    Flood,
     /// Latency as letters and clients become more.
     Growth,
 }
@@ -111,6 +115,7 @@ pub(crate) fn run(options: &crate::Options, report: &mut Report) -> Result<(), F
                 Part::Delivery => delivery::run(&options, report).await?,
                 Part::Idle => idle::run(&options, report).await?,
                 Part::Index => index::run(&options, report).await?,
+                Part::Flood => flood::run(&options, report).await?,
                 Part::Growth => growth::run(&options, report).await?,
             }
         }

@@ -4,7 +4,7 @@ use crate::cbor::Malformed;
 use crate::frame::{Frame, Head, single};
 
 /// The kind of an error frame.
-pub(crate) const ERROR_KIND: u8 = 0xff;
+pub const ERROR_KIND: u8 = 0xff;
 
 macro_rules! error_codes {
     ($($(#[doc = $doc:literal])* $code:literal $name:ident $text:literal,)*) => {

@@ -3,6 +3,7 @@
 mod answers;
 mod frames;
 mod mirror;
+mod patience;
 mod post;
 mod requests;
 mod socket;
@@ -15,7 +16,9 @@ use crate::store::Store;
 use answers::Answers;
 use cssr_proto::frame::Frame;
 use cssr_proto::session::{self, Session, SessionError};
+use cssr_proto::wire_error::ERROR_KIND;
 use getrandom::SysRng;
+use patience::Patience;
 use rand_core::UnwrapErr;
 use requests::Requests;
 use socket::{Happened, Socket};
@@ -32,7 +35,7 @@ const UNREAD_FACTOR: usize = 2;
 
 /// Events of one connection in a row, before it is the others' turn: who sends as fast as it can must not keep who sends
 /// little waiting for longer than some frames take.
-const TURN: u32 = 8;
+const TURN: u32 = 2;
 
 /// What the loop waits for.
 enum Event {
@@ -40,7 +43,17 @@ enum Event {
     /// A frame of an answer, or the end of the last one.
     Answer(Option<Frame>),
     Time,
+    /// The peer is listened to again.
+    Back,
     Stop,
+}
+
+/// Waits for a moment, or for ever.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// An established session on its socket.
@@ -50,6 +63,7 @@ struct Connection<S, T> {
     requests: Requests<S>,
     answers: Answers,
     timers: Timers,
+    patience: Patience,
     /// A ping is being written rather than a frame.
     pinging: bool,
     /// No more requests are read; the connection ends once what was asked for is answered.
@@ -103,7 +117,8 @@ async fn greet<S: Store, T: AsyncRead + AsyncWrite + Unpin>(
     }
     let requests = Requests::new(Arc::clone(shared), *session.handshake_hash(), announcement, holder, stopped);
     let timers = Timers::new(&shared.limits, Instant::now());
-    Some(Connection { socket, session, requests, answers: Answers::default(), timers, pinging: false, ending: None })
+    let (answers, patience) = (Answers::default(), Patience::default());
+    Some(Connection { socket, session, requests, answers, timers, patience, pinging: false, ending: None })
 }
 
 impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
@@ -122,13 +137,16 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
                 self.socket.close().await;
                 return end;
             }
-            let reading = self.ending.is_none() && unanswered < self.requests.in_flight() * UNREAD_FACTOR;
+            let paused = self.patience.until();
+            let room = unanswered < self.requests.in_flight() * UNREAD_FACTOR;
+            let reading = self.ending.is_none() && paused.is_none() && room;
             // Couriers wait for batches that may not come for hours.
             let idle = unanswered == 0 && !self.requests.is_courier();
             let event = tokio::select! {
                 happened = self.socket.next(reading) => Event::Socket(happened),
                 frame = self.answers.next(), if unanswered > 0 && self.socket.is_flushed() => Event::Answer(frame),
                 () = tokio::time::sleep_until(self.timers.next(idle)) => Event::Time,
+                () = until(paused), if paused.is_some() => Event::Back,
                 _ = stopped.wait_for(|stopped| *stopped), if self.ending.is_none() => Event::Stop,
             };
             let now = Instant::now();
@@ -147,7 +165,18 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
                 }
                 Event::Socket(Happened::Gone) => Err(End::Gone),
                 Event::Socket(Happened::Nonsense) => Err(End::Malformed),
-                Event::Answer(Some(frame)) => self.send(&frame, now),
+                Event::Answer(Some(frame)) => {
+                    if frame.head().kind == ERROR_KIND {
+                        self.patience.refused(now);
+                    }
+                    self.send(&frame, now)
+                }
+                Event::Back => {
+                    // Whatever it has sent meanwhile, it was not heard.
+                    self.timers.heard(now);
+                    self.patience.is_back();
+                    Ok(())
+                }
                 Event::Answer(None) => Ok(()),
                 Event::Time => self.look_at_time(idle, now),
                 Event::Stop => {

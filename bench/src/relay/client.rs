@@ -70,6 +70,11 @@ impl Client {
         self.session.handshake_hash().as_bytes()
     }
 
+    /// The work for each letter.
+    pub(super) const fn letter_effort(&self) -> u32 {
+        self.announcement.letter_effort
+    }
+
     /// The relay's day.
     pub(super) const fn day(&self) -> Day {
         self.announcement.day
@@ -85,6 +90,12 @@ impl Client {
             send(&mut self.socket, message).await?;
         }
         Ok(())
+    }
+
+    /// Sends any frame.
+    pub(super) async fn send_frame(&mut self, frame: &Frame) -> Result<(), RelayFailure> {
+        let message = self.session.seal(frame)?;
+        send(&mut self.socket, message).await
     }
 
     /// The answer, or the next piece of it.

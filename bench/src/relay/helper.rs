@@ -3,13 +3,14 @@
 
 use super::client::{Client, connect};
 use super::failure::RelayFailure;
+use super::hostile;
 use clap::ValueEnum;
 use cssr_proto::sizes::{LARGE_WIRE, SMALL_WIRE};
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -22,6 +23,8 @@ pub(crate) enum Helper {
     Plain,
     /// Clients that have a session and ask for nothing.
     Hold,
+    /// Clients that do their worst.
+    Attack,
 }
 
 impl Helper {
@@ -29,6 +32,7 @@ impl Helper {
         match self {
             Self::Plain => "plain",
             Self::Hold => "hold",
+            Self::Attack => "attack",
         }
     }
 }
@@ -72,9 +76,15 @@ pub(crate) fn run(helper: Helper, to: Option<SocketAddr>, count: usize) -> ExitC
         match (helper, to) {
             (Helper::Plain, _) => serve().await,
             (Helper::Hold, Some(to)) => hold(to, count).await,
-            (Helper::Hold, None) => Err(RelayFailure::wrong("nobody to connect to")),
+            (Helper::Attack, Some(to)) => attack(to, count).await,
+            (Helper::Hold | Helper::Attack, None) => Err(RelayFailure::wrong("nobody to connect to")),
         }
     };
+    if helper == Helper::Attack {
+        // In truth they have processors of their own; here they get what the relay and the honest leave. Threads that are
+        // started later inherit it.
+        let _ = rustix::process::nice(19);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RelayFailure::from);
     match runtime.and_then(|runtime| runtime.block_on(work)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -140,6 +150,18 @@ async fn hold(to: SocketAddr, count: usize) -> Result<(), RelayFailure> {
     let mut questions = BufReader::new(tokio::io::stdin()).lines();
     while questions.next_line().await?.is_some() {
         held().await?;
+    }
+    Ok(())
+}
+
+/// Attacks until nobody listens; says how much it has done when it is asked.
+async fn attack(to: SocketAddr, count: usize) -> Result<(), RelayFailure> {
+    let done = Arc::new(AtomicU64::new(0));
+    let _attackers = hostile::attack(to, count, &done).await;
+    say("attacking".into()).await?;
+    let mut questions = BufReader::new(tokio::io::stdin()).lines();
+    while questions.next_line().await?.is_some() {
+        say(format!("done {}", done.load(Ordering::Relaxed))).await?;
     }
     Ok(())
 }

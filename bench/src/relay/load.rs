@@ -8,6 +8,16 @@ use tokio::task::JoinSet;
 pub(super) trait Worker: Send + 'static {
     /// Does it once; how many of what is counted that was.
     fn work(&mut self) -> impl Future<Output = Result<u64, RelayFailure>> + Send;
+
+    /// The part of the time of the last thing that does not count.
+    fn not_counted(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// What it does before the next one.
+    fn rest(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
 /// What workers have done together.
@@ -53,7 +63,8 @@ pub(super) async fn drive<W: Worker>(workers: Vec<W>, time: Duration) -> Result<
                     return Ok::<_, RelayFailure>((worker, done, latencies));
                 }
                 done += worker.work().await?;
-                latencies.push(begun.elapsed());
+                latencies.push(begun.elapsed().saturating_sub(worker.not_counted()));
+                worker.rest().await;
             }
         });
     }

@@ -5,11 +5,12 @@ use super::engine::{Letters, QUOTAS, relay_key, stored, today};
 use super::failure::RelayFailure;
 use chacha20poly1305::aead::AeadInOut as _;
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
+use cssr_proto::EnvelopeId;
 use cssr_proto::frame::Frame;
-use cssr_proto::postage::Postage;
+use cssr_proto::postage::{Challenge, Postage};
 use cssr_proto::request::{Post, Request, RequestKind};
 use cssr_proto::response::Answer;
-use cssr_proto::session::{self, Announcement, ClientHandshake, Session};
+use cssr_proto::session::{self, Announcement, ClientHandshake, HandshakeHash, Session};
 use cssr_relay::store::{MemoryStore, Store as _};
 use futures_util::FutureExt as _;
 use getrandom::SysRng;
@@ -85,13 +86,32 @@ pub(super) fn index() -> Result<f64, RelayFailure> {
     })
 }
 
+/// Verifying the postage of a letter whose work was done: the worst, for a wrong one ends at a hash.
+pub(super) fn postage() -> Result<f64, RelayFailure> {
+    let session = HandshakeHash::from_bytes([1; 32]);
+    let mut rng = UnwrapErr(SysRng);
+    // Little work takes as long to verify as much.
+    const EFFORT: u32 = 4;
+    let paid = (0..8u8).map(|n| {
+        let challenge = Challenge::letter(&session, &EnvelopeId([n; 16]));
+        let postage = challenge.solve(EFFORT, u32::MAX, &mut rng);
+        Ok((challenge, postage.ok_or_else(|| RelayFailure::wrong("no postage was found"))?))
+    });
+    let paid = paid.collect::<Result<Vec<_>, RelayFailure>>()?;
+    each(|| {
+        paid.iter().cycle().take(LETTERS).try_for_each(|(challenge, postage)| {
+            challenge.verify(EFFORT, postage).map_err(|_| RelayFailure::wrong("good postage was refused"))
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_part_does_its_work() {
-        for part in [session, day_key, index] {
+        for part in [session, day_key, index, postage] {
             assert!(part().unwrap() > 0.0);
         }
     }

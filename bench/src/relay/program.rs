@@ -5,6 +5,7 @@ use super::engine::{Engine, QUOTAS, fill, relay_key};
 use super::failure::RelayFailure;
 use super::office::Office;
 use super::{Helper, Options};
+use cssr_relay::store::Quotas;
 use rustix::fs::{Advice, fadvise};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
@@ -96,6 +97,18 @@ impl RunningRelay {
         relay.start::<E>().await
     }
 
+    /// One with the limits that operators have who change none.
+    pub(super) async fn as_shipped(options: &Options, letters: u64) -> Result<Self, RelayFailure> {
+        let relay = StoppedRelay { limits: Limits::AsShipped, ..StoppedRelay::new(options)? };
+        relay.fill::<super::engine::Default>(letters).await?;
+        relay.start::<super::engine::Default>().await
+    }
+
+    /// The folder of the store.
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     pub(super) const fn process(&self) -> Process {
         self.program.process
     }
@@ -104,14 +117,14 @@ impl RunningRelay {
     pub(super) async fn stop(self) -> Result<StoppedRelay, RelayFailure> {
         let Self { program, address: _, ready: _, office, folder } = self;
         program.stop().await?;
-        Ok(StoppedRelay { folder, office, published: true })
+        Ok(StoppedRelay { folder, office, limits: Limits::Wide, published: true })
     }
 
     /// Kills the relay (SIGKILL).
     pub(super) async fn kill(self) -> Result<StoppedRelay, RelayFailure> {
         let Self { mut program, address: _, ready: _, office, folder } = self;
         program.child.kill().await?;
-        Ok(StoppedRelay { folder, office, published: true })
+        Ok(StoppedRelay { folder, office, limits: Limits::Wide, published: true })
     }
 }
 
@@ -119,12 +132,22 @@ impl RunningRelay {
 pub(super) struct StoppedRelay {
     folder: TempDir,
     office: Office,
+    limits: Limits,
     published: bool,
+}
+
+/// What the relay is told to allow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Limits {
+    /// So much that no measurement reaches it.
+    Wide,
+    /// What operators have who change nothing.
+    AsShipped,
 }
 
 impl StoppedRelay {
     pub(super) fn new(options: &Options) -> Result<Self, RelayFailure> {
-        Ok(Self { folder: options.folder()?, office: Office::new()?, published: false })
+        Ok(Self { folder: options.folder()?, office: Office::new()?, limits: Limits::Wide, published: false })
     }
 
     /// The folder of the store.
@@ -158,12 +181,12 @@ impl StoppedRelay {
     }
 
     pub(super) async fn start<E: Engine>(self) -> Result<RunningRelay, RelayFailure> {
-        let Self { folder, office, published } = self;
+        let Self { folder, office, limits, published } = self;
         let key_file = folder.path().join("relay.key");
         if !key_file.exists() {
             cssr_relay::write_key_file(&key_file, &relay_key())?;
         }
-        std::fs::write(folder.path().join("relay.toml"), configuration::<E>(&office))?;
+        std::fs::write(folder.path().join("relay.toml"), configuration::<E>(&office, limits))?;
         let program = std::env::current_exe()?.with_file_name("cssr-relay");
         let arguments = [OsStr::new("serve"), "--log".as_ref(), "error".as_ref(), "--config".as_ref()];
         let arguments = [arguments.as_slice(), &[folder.path().as_os_str()]].concat();
@@ -178,13 +201,14 @@ impl StoppedRelay {
     }
 }
 
-fn configuration<E: Engine>(office: &Office) -> String {
-    let card = office.card();
+fn configuration<E: Engine>(office: &Office, limits: Limits) -> String {
+    let base = format!("card = \"{}\"\nlisten = \"127.0.0.1:0\"\nstore = \"{}\"\n", office.card(), E::NAME);
+    if limits == Limits::AsShipped {
+        return base;
+    }
+    let Quotas { letters, chunks } = QUOTAS;
     format!(
-        "card = \"{card}\"\nlisten = \"127.0.0.1:0\"\nstore = \"{}\"\nletters_max = {}\nchunks_max = {}\nconnections = \
-         {CONNECTIONS}\nletter_effort_most = 0\nchunk_effort_most = 0\n",
-        E::NAME,
-        QUOTAS.letters,
-        QUOTAS.chunks
+        "{base}letters_max = {letters}\nchunks_max = {chunks}\nconnections = {CONNECTIONS}\nletter_effort_most = 0\n\
+         chunk_effort_most = 0\n"
     )
 }

@@ -136,6 +136,9 @@ fn verify(challenge: Challenge, announced: u32, postage: Postage) -> Paid {
     if announced == 0 && postage == Postage::FREE {
         return known(true);
     }
+    if postage.effort < announced {
+        return known(false);
+    }
     let verified = async move {
         let verified = tokio::task::spawn_blocking(move || challenge.verify(announced, &postage).is_ok()).await;
         verified.unwrap_or(false)

@@ -16,7 +16,7 @@ use cssr_relay::{Config, Efforts, ManualClock, run};
 use rand_core::SeedableRng as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
@@ -209,4 +209,21 @@ fn neighbours_share_connections_and_a_stranger_and_a_proxy_find_theirs() {
         stop.send(()).unwrap();
         relay.await.unwrap().unwrap();
     });
+}
+
+#[tokio::test]
+async fn who_asks_again_and_again_for_what_it_does_not_get_is_not_listened_to_for_a_while() {
+    let rig = Rig::open_with(|config| config.postage.letters = Efforts::fixed(1)).await;
+    let mut client = rig.client().await;
+    let begun = Instant::now();
+    for seed in 0..8 {
+        assert_eq!(client.refused(letter(seed)).await, ErrorCode::Postage);
+    }
+    let few = begun.elapsed();
+    for seed in 8..28 {
+        assert_eq!(client.refused(letter(seed)).await, ErrorCode::Postage);
+    }
+    // The last refusal has not been waited for.
+    assert!(begun.elapsed() - few >= 19 * Duration::from_millis(20), "{:?}", begun.elapsed());
+    assert!(matches!(client.ask(Request::Note).await, Response::Note(_)), "it may still ask for something else");
 }
