@@ -24,7 +24,9 @@ mod peers;
 mod plain;
 mod program;
 mod rounds;
+mod soak;
 mod store;
+mod visitor;
 mod whole;
 
 pub(crate) use failure::RelayFailure;
@@ -44,7 +46,7 @@ use tempfile::TempDir;
 #[command(next_help_heading = "Options of relay")]
 #[group(id = "relay_options")]
 pub(crate) struct Arguments {
-    /// Measure only this; several times for several.
+    /// Measure only this; several times for several. All but soak if none is named.
     #[arg(long, value_name = "PART")]
     part: Vec<Part>,
     /// How long each thing is done in each round.
@@ -82,6 +84,8 @@ enum Part {
     Flood,
     /// Latency as letters and clients become more.
     Growth,
+    /// An hour of quiet use; only if it is named.
+    Soak,
 }
 
 /// What every part is told.
@@ -104,7 +108,8 @@ pub(crate) fn run(options: &crate::Options, report: &mut Report) -> Result<(), F
     let Arguments { part, seconds, folder, idle, stored, helper: _, to: _ } = options.relay.clone();
     check_folder(&folder)?;
     idle::files()?;
-    let parts = if part.is_empty() { Part::value_variants().to_vec() } else { part };
+    let usual = || Part::value_variants().iter().copied().filter(|part| *part != Part::Soak).collect();
+    let parts = if part.is_empty() { usual() } else { part };
     let options = Options { rounds: options.rounds, time: seconds, folder, idle, stored };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RelayFailure::from)?;
     runtime.block_on(async {
@@ -117,6 +122,7 @@ pub(crate) fn run(options: &crate::Options, report: &mut Report) -> Result<(), F
                 Part::Index => index::run(&options, report).await?,
                 Part::Flood => flood::run(&options, report).await?,
                 Part::Growth => growth::run(&options, report).await?,
+                Part::Soak => soak::run(&options, report).await?,
             }
         }
         Ok(())

@@ -27,6 +27,11 @@ impl Process {
         self.status("VmHWM:")
     }
 
+    /// How many entries a folder of it has in `/proc`: open files (`fd`), threads (`task`).
+    pub(super) fn entries(self, folder: &str) -> Result<usize, RelayFailure> {
+        Ok(fs::read_dir(format!("/proc/{}/{folder}", self.0))?.count())
+    }
+
     fn status(self, name: &str) -> Result<u64, RelayFailure> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0))?;
         kibibytes(&status, name).ok_or_else(|| RelayFailure::wrong("/proc/PID/status does not tell the memory"))

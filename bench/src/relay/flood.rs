@@ -1,30 +1,20 @@
 //! What honest senders notice of clients that do their worst.
 
-use super::client::Client;
-use super::engine::{self, Letters, today};
+use super::engine;
 use super::failure::RelayFailure;
 use super::helper::Helper;
-use super::load::{Load, Worker, drive};
-use super::office::GROUP;
+use super::load::{Load, drive};
 use super::program::{Program, RunningRelay};
 use super::rounds::Rounds;
+use super::visitor::{LISTED, Visitor};
 use super::{Options, parts};
 use crate::failure::Failure;
 use crate::progress;
 use crate::report::Report;
 use cssr_proto::EnvelopeId;
-use cssr_proto::index::Group;
-use cssr_proto::postage::Challenge;
-use cssr_proto::request::{Post, Request};
-use cssr_proto::response::Response;
-use cssr_proto::session::HandshakeHash;
-use cssr_proto::wire_error::ErrorCode;
 use cssr_relay::store::{Kind, Store as _};
-use getrandom::SysRng;
-use rand_core::{Rng as _, UnwrapErr};
-use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Clients that do their worst.
 const HOSTILE: usize = 50;
@@ -34,11 +24,6 @@ const LASTS: u32 = 30;
 const HONEST: usize = 2;
 /// How long one rests between its visits.
 const REST: Duration = Duration::from_millis(100);
-/// Letters of a visit, and days of the index that it asks for.
-const ROUNDS: usize = 2;
-const DAYS: u32 = 15;
-/// Letters that are listed when it begins.
-const LISTED: u64 = 2_000;
 
 pub(super) async fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     let lasts = options.time * LASTS;
@@ -48,7 +33,7 @@ pub(super) async fn run(options: &Options, report: &mut Report) -> Result<(), Fa
     rounds.add("flood.postage", "us", parts::postage()?);
     bar.inc(1);
     let relay = RunningRelay::as_shipped(options, LISTED).await?;
-    let visitors = |address| (0..HONEST).map(move |_| Visitor::new(address)).collect::<Vec<_>>();
+    let visitors = |address| (0..HONEST).map(move |_| Visitor::new(address, REST)).collect::<Vec<_>>();
     let (quiet, _) = drive(visitors(relay.address), lasts / 4).await?;
     bar.inc(1);
 
@@ -111,80 +96,4 @@ fn bytes_in(folder: &Path) -> std::io::Result<u64> {
         bytes += if metadata.is_dir() { bytes_in(&entry.path())? } else { metadata.blocks() * 512 };
     }
     Ok(bytes)
-}
-
-/// Somebody who makes one visit after the other, with work if it is asked for. The work is counted apart: what it costs is
-/// known, and it is done on a telephone.
-struct Visitor {
-    address: SocketAddr,
-    letters: Letters,
-    acknowledged: Vec<EnvelopeId>,
-    /// What the work of each visit took.
-    worked: Vec<Duration>,
-    /// Visits in which a letter was not taken, and that would be made again.
-    refused: u64,
-}
-
-impl Visitor {
-    fn new(address: SocketAddr) -> Self {
-        let (acknowledged, worked) = (Vec::new(), Vec::new());
-        Self { address, letters: Letters::new(), acknowledged, worked, refused: 0 }
-    }
-
-    async fn visit(&mut self) -> Result<(), RelayFailure> {
-        let mut client = Client::connect(self.address).await?;
-        for request in [Request::Directory, Request::Note] {
-            client.ask(request).await?;
-        }
-        for age in 0..DAYS {
-            let Response::Index(_) = client.ask(Request::Index(today().minus(age))).await? else {
-                return Err(RelayFailure::wrong("an index was refused"));
-            };
-        }
-        let begun = Instant::now();
-        let mut posts = Vec::new();
-        for _ in 0..ROUNDS {
-            let (id, bytes) = self.letters.next();
-            let session = HandshakeHash::from_bytes(*client.handshake_hash());
-            let (challenge, effort, envelope) = (Challenge::letter(&session, &id), client.letter_effort(), *bytes);
-            let solved = move || {
-                // On a telephone, in truth.
-                let _ = rustix::process::nice(19);
-                challenge.solve(effort, u32::MAX, &mut UnwrapErr(SysRng))
-            };
-            let postage = tokio::task::spawn_blocking(solved).await.ok().flatten();
-            let postage = postage.ok_or_else(|| RelayFailure::wrong("the postage was not found"))?;
-            posts.push((id, Post::letter(id, postage, &envelope)));
-        }
-        self.worked.push(begun.elapsed());
-        let mut refused = false;
-        for (id, post) in posts {
-            match client.ask(Request::Post(post)).await? {
-                Response::Posted => self.acknowledged.push(id),
-                Response::Error(error) if error.code == ErrorCode::Busy => refused = true,
-                other => return Err(RelayFailure::Wrong(format!("a letter was answered with {other:?}"))),
-            }
-            let number = UnwrapErr(SysRng).next_u32() % (LISTED / GROUP) as u32;
-            let Response::Group(_) = client.ask(Request::Group(Group { day: today(), number })).await? else {
-                return Err(RelayFailure::wrong("a group was refused"));
-            };
-        }
-        self.refused += u64::from(refused);
-        Ok(())
-    }
-}
-
-impl Worker for Visitor {
-    async fn work(&mut self) -> Result<u64, RelayFailure> {
-        self.visit().await?;
-        Ok(1)
-    }
-
-    fn not_counted(&self) -> Duration {
-        self.worked.last().copied().unwrap_or_default()
-    }
-
-    async fn rest(&mut self) {
-        tokio::time::sleep(REST).await;
-    }
 }

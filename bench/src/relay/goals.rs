@@ -24,6 +24,8 @@ const GOALS: &[(&str, Goal)] = &[
     ("flood.postage", AtMost(100.0)),
     ("flood.ratio", AtMost(3.0)),
     ("flood.lost", AtMost(0.0)),
+    ("soak.files_more", AtMost(4.0)),
+    ("soak.growth", AtMost(200.0)),
     ("growth.ready_after_stop.1000000", AtMost(1.0)),
     ("growth.ready_after_kill.1000000", AtMost(30.0)),
     ("growth.memory_after_stop.1000000", AtMost(300.0)),
