@@ -2,13 +2,16 @@
 //!
 //! Exit codes: 0 ended in good order, 1 something failed, 2 the command line or the configuration is wrong.
 
+mod check;
 mod check_config;
 mod forward;
 mod init;
 mod listening;
 mod logging;
+mod progress;
 mod runtime;
 mod serve;
+mod transfer;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use cssr_proto::Address;
@@ -38,6 +41,17 @@ enum Command {
     Forward(Forward),
     /// Look for everything that is wrong with relay.toml and with the files that it names, and change nothing.
     CheckConfig(CheckConfig),
+    /// Read every byte of the store, tell what is damaged, and change nothing. The relay must be stopped.
+    Check(Check),
+    /// Write everything that the store holds into one new file, for another engine. The relay must be stopped.
+    Export(Export),
+    /// Make the store of what another one held, as exported, but for what has expired. The relay must be stopped.
+    Import(Import),
+    /// Write relay.toml, the relay's key and the office's statements into one new file; the relay may run. Whoever has the
+    /// file can pose as the relay.
+    Backup(Backup),
+    /// Make a relay's folder of a backup, but for what has expired.
+    Restore(Restore),
 }
 
 #[derive(Args, Debug)]
@@ -100,6 +114,68 @@ struct CheckConfig {
     json: bool,
 }
 
+#[derive(Args, Debug)]
+struct Check {
+    /// relay.toml, or the folder that holds it.
+    #[arg(long, default_value = ".")]
+    config: PathBuf,
+    /// Tell what was found on standard output as a line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+struct Export {
+    /// relay.toml, or the folder that holds it.
+    #[arg(long, default_value = ".")]
+    config: PathBuf,
+    /// Tell what was written on standard output as a line of JSON.
+    #[arg(long)]
+    json: bool,
+    /// The file to make. It holds envelopes as senders sealed them, and no key that expires: do not keep it.
+    file: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct Import {
+    /// relay.toml, or the folder that holds it.
+    #[arg(long, default_value = ".")]
+    config: PathBuf,
+    /// Tell what was made on standard output as a line of JSON.
+    #[arg(long)]
+    json: bool,
+    /// The file that "export" made.
+    file: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct Backup {
+    /// relay.toml, or the folder that holds it.
+    #[arg(long, default_value = ".")]
+    config: PathBuf,
+    /// Tell what was written on standard output as a line of JSON.
+    #[arg(long)]
+    json: bool,
+    /// Back up the letters and chunks that are listed, too: sealed as they came, and therefore kept for as long as the
+    /// file is.
+    #[arg(long)]
+    letters: bool,
+    /// The file to make.
+    file: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct Restore {
+    /// The relay's new folder.
+    #[arg(long, value_name = "FOLDER")]
+    config: PathBuf,
+    /// Tell what was made on standard output as a line of JSON.
+    #[arg(long)]
+    json: bool,
+    /// The file that "backup" made.
+    file: PathBuf,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Level {
     Error,
@@ -125,6 +201,11 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Forward(arguments) => forward::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Export(arguments) => transfer::export(&arguments),
+        Command::Import(arguments) => transfer::import(&arguments),
+        Command::Backup(arguments) => transfer::backup(&arguments),
+        Command::Restore(arguments) => transfer::restore(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

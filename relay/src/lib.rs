@@ -29,6 +29,7 @@ pub mod store;
 mod tariff;
 mod tls;
 mod today;
+mod transfer;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{

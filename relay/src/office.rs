@@ -4,7 +4,7 @@ mod notes;
 mod shelves;
 mod validity;
 
-use crate::store::{Lives, Store, StoreError};
+use crate::store::{Lives, Shelf, StatementName, Store, StoreError};
 use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::publication::{Notes, Publication, SeatStatementBytes, Statements};
 use cssr_proto::{
@@ -92,6 +92,19 @@ pub enum OfficeError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The statements in a store that do not verify, and that a relay would leave out.
+///
+/// # Errors
+/// As of a relay that begins.
+pub(crate) async fn unverifiable<S: Store>(
+    store: &S,
+    card: Fingerprint,
+) -> Result<Vec<(Shelf, StatementName)>, OfficeError> {
+    let mut left_out = Vec::new();
+    shelves::read(store, card, &mut left_out).await?;
+    Ok(left_out)
 }
 
 impl<S: Store> Office<S> {

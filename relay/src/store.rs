@@ -22,11 +22,13 @@
 //! - **A missing id costs what a present one costs**, as far as the engine can help it.
 //! - Nothing about a peer enters a store; ids and envelopes enter no log and no error.
 
+pub(crate) mod findings;
 mod journal;
 mod ledger;
 mod memory;
 mod open_error;
 mod sled;
+pub(crate) mod transfer;
 mod types;
 mod volume_id;
 
@@ -34,8 +36,11 @@ mod volume_id;
 pub mod conformance;
 
 pub use journal::{Damage, JournalConfig, JournalStore};
+pub(crate) use journal::{Extent, JournalBuilder, JournalReader, check_journal};
+pub(crate) use ledger::first_head;
 pub use memory::MemoryStore;
 pub use open_error::OpenError;
+pub(crate) use sled::SledBuilder;
 pub use sled::{SledConfig, SledStore};
 pub use types::{
     BadName, BurnOutcome, GET_MAX, Lives, Pending, Put, PutOutcome, Quotas, STATEMENT_MAX, Shelf, StatementName,

@@ -13,6 +13,20 @@ use std::sync::Arc;
 /// A roster that is not the office's ends the relay, because without it an older one could come back. Other statements
 /// that do not verify are left out and told of.
 pub(super) async fn load<S: Store>(store: &S, card: Fingerprint) -> Result<Book, OfficeError> {
+    let mut left_out = Vec::new();
+    let book = read(store, card, &mut left_out).await?;
+    if !left_out.is_empty() {
+        tracing::warn!(left_out = left_out.len(), "statements in the store do not verify and are left out");
+    }
+    Ok(book)
+}
+
+/// The same, telling what was left out.
+pub(super) async fn read<S: Store>(
+    store: &S,
+    card: Fingerprint,
+    left_out: &mut Vec<(Shelf, StatementName)>,
+) -> Result<Book, OfficeError> {
     let today = store.latest_day().await?;
     let mut pool = Pool::new(card);
     if let Some(name) = store.statements(Shelf::Rosters).await?.pop() {
@@ -20,13 +34,14 @@ pub(super) async fn load<S: Store>(store: &S, card: Fingerprint) -> Result<Book,
         let roster = Unverified::<Roster>::from_bytes(&bytes).map_err(|_| OfficeError::OtherOffice)?;
         pool = Pool::resume(card, roster).map_err(|_| OfficeError::OtherOffice)?;
     }
-    let mut left_out = 0_usize;
     for name in store.statements(Shelf::Seats).await? {
-        let bytes = store.statement(Shelf::Seats, name).await?.unwrap_or_default();
+        let bytes = store.statement(Shelf::Seats, name.clone()).await?.unwrap_or_default();
         let taken = SeatStatement::from_bytes(&bytes)
             .map_err(PoolError::from)
             .and_then(|statement| pool.accept_seat_statement(statement, today));
-        left_out += usize::from(!matches!(taken, Ok(_) | Err(PoolError::Outdated)));
+        if !matches!(taken, Ok(_) | Err(PoolError::Outdated)) {
+            left_out.push((Shelf::Seats, name));
+        }
     }
     let mut notes = NoteBook::default();
     let mut served = None;
@@ -34,7 +49,7 @@ pub(super) async fn load<S: Store>(store: &S, card: Fingerprint) -> Result<Book,
     let mut last = None;
     for shelf in [Shelf::Notes, Shelf::ProposedNotes] {
         for name in store.statements(shelf).await? {
-            let bytes = store.statement(shelf, name).await?.unwrap_or_default();
+            let bytes = store.statement(shelf, name.clone()).await?.unwrap_or_default();
             match (load_note(store, card, &bytes, &mut last).await?, &last) {
                 (Some(CheckedNote::Valid(note)), Some(directory)) => {
                     if notes.newest().is_none_or(|newest| newest.age() < note.age()) {
@@ -43,12 +58,9 @@ pub(super) async fn load<S: Store>(store: &S, card: Fingerprint) -> Result<Book,
                     notes.insert_valid(note);
                 }
                 (Some(CheckedNote::Proposed(note)), _) => notes.insert_proposed(note),
-                _ => left_out += 1,
+                _ => left_out.push((shelf, name)),
             }
         }
-    }
-    if left_out > 0 {
-        tracing::warn!(left_out, "statements in the store do not verify and are left out");
     }
     Ok(Book { pool, notes, served })
 }

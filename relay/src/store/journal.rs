@@ -19,12 +19,15 @@
 //! **Forgetting.** A day's key is overwritten in place, which needs no space on a full disk; then its files are removed. A
 //! burned chunk is overwritten.
 
+mod builder;
+mod check;
 mod disk;
 mod family;
 mod files;
 mod index;
 mod key;
 mod manifest;
+mod reader;
 mod record;
 mod recover;
 mod scan;
@@ -35,6 +38,9 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use builder::JournalBuilder;
+pub(crate) use check::check as check_journal;
+pub(crate) use reader::{Extent, JournalReader};
 pub use recover::Damage;
 
 use super::ledger::Ledger;

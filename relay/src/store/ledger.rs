@@ -53,7 +53,7 @@ pub(super) struct Ledger {
 }
 
 /// The head before the first batch.
-pub(super) fn first_head(kind: Kind, relay: &RelayPublicKey) -> Head {
+pub(crate) fn first_head(kind: Kind, relay: &RelayPublicKey) -> Head {
     Head::genesis(match kind {
         Kind::Letter => letter_genesis(relay),
         Kind::Chunk => chunk_genesis(relay),

@@ -9,6 +9,9 @@ pub enum OpenError {
     /// Another process has it open.
     #[error("another relay has this store open; stop it first")]
     Locked,
+    /// There is none, and none is to be made.
+    #[error("there is no store; see whether \"data\" in relay.toml names the right folder")]
+    NoStore,
     /// The file system failed.
     #[error("could not {what}: {source}; see whether the disk is full or broken, and to whom the folder belongs")]
     Io {

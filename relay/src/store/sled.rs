@@ -25,6 +25,7 @@ mod key;
 mod manifest;
 mod recover;
 mod statements;
+mod transfer;
 mod volume;
 mod writer;
 
@@ -32,6 +33,7 @@ mod writer;
 mod tests;
 
 use super::OpenError;
+pub(crate) use transfer::SledBuilder;
 
 use super::ledger::Ledger;
 use super::types::{at_most, check_statement};
@@ -87,6 +89,7 @@ pub struct SledConfig {
 /// - Disk: about 30 KiB for each envelope.
 #[derive(Debug)]
 pub struct SledStore {
+    relay: RelayPublicKey,
     core: Arc<Core>,
     queue: mpsc::Sender<Command>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -146,7 +149,7 @@ impl SledStore {
             .name("store".into())
             .spawn(move || writer.run(commands))
             .map_err(|source| OpenError::Io { what: "start the writing thread", source })?;
-        Ok(Self { core, queue, writer: Mutex::new(Some(writer)) })
+        Ok(Self { relay: config.relay, core, queue, writer: Mutex::new(Some(writer)) })
     }
 
     /// How many times a database was synced since the store was opened.

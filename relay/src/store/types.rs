@@ -92,7 +92,7 @@ pub struct Lives {
 }
 
 impl Lives {
-    pub(super) const fn of(&self, kind: Kind) -> u32 {
+    pub(crate) const fn of(&self, kind: Kind) -> u32 {
         match kind {
             Kind::Letter => self.letters,
             Kind::Chunk => self.chunks,
@@ -144,7 +144,7 @@ pub enum Shelf {
 impl Shelf {
     pub(super) const ALL: [Self; 5] = [Self::Rosters, Self::Seats, Self::Notes, Self::ProposedNotes, Self::Directories];
 
-    pub(super) const fn folder(self) -> &'static str {
+    pub(crate) const fn folder(self) -> &'static str {
         match self {
             Self::Rosters => "rosters",
             Self::Seats => "seats",

@@ -110,6 +110,11 @@ impl Files {
         Ok(Self { id, folder: folder.to_owned(), key, journal, burned })
     }
 
+    /// What there is beside the index.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<dyn DiskFile>> {
+        std::iter::once(&self.journal).chain(&self.burned)
+    }
+
     /// The record, or what else there is, at a position. Only its header is read.
     pub(super) fn header(&self, position: u32) -> io::Result<Found<Header>> {
         header(&*self.journal, &self.key, position)
@@ -118,6 +123,21 @@ impl Files {
     /// A record with its body.
     pub(super) fn record(&self, position: u32) -> io::Result<Found<(Header, Vec<u8>)>> {
         record(&*self.journal, &self.key, position)
+    }
+
+    /// The header of a record whose every byte is as it was written. What is blank is so to its end.
+    pub(super) fn whole_record(&self, position: u32) -> io::Result<Found<Header>> {
+        let mut bytes = vec![0; RECORD];
+        self.journal.read_at(&mut bytes, offset(position, RECORD))?;
+        if bytes == [0; RECORD] {
+            return Ok(Found::Blank);
+        }
+        let found =
+            bytes.first_chunk_mut::<RECORD>().map_or(Found::Damaged, |bytes| open_record(&self.key, position, bytes));
+        Ok(match found {
+            Found::Record(header) => Found::Record(header),
+            Found::Blank | Found::Damaged => Found::Damaged,
+        })
     }
 
     /// The mark at a position of the file of marks.

@@ -12,7 +12,8 @@ use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use std::path::Path;
 
-const NAME: &str = "manifest";
+/// Its name in the store's folder.
+pub(super) const NAME: &str = "manifest";
 const FORMAT: &str = "cssr-relay journal 1";
 
 /// As it was when days were last added or destroyed. Later batches are in the journals.

@@ -12,7 +12,7 @@ use super::files;
 use super::index::{self, Contents};
 use super::key::{DayKey, Loaded};
 use super::manifest::Manifest;
-use super::scan::{Scanned, scan};
+use super::scan::{Depth, Scanned, scan, settle};
 use super::statements::Statements;
 use cssr_proto::Day;
 use cssr_proto::index::{Batch, Head};
@@ -88,10 +88,7 @@ pub(super) fn recover(
     for folder in [&home.keys, &home.days] {
         files::make_folder(disk, folder).map_err(io("make the store's folders"))?;
     }
-    let lock = disk.lock(&home.root.join("lock")).map_err(|error| match error {
-        TryLockError::WouldBlock => OpenError::Locked,
-        TryLockError::Error(error) => io("lock the store")(error),
-    })?;
+    let lock = locked(&home)?;
     for folder in [&home.root, &home.keys] {
         files::remove_unfinished(disk, folder).map_err(io("remove unfinished files"))?;
     }
@@ -122,6 +119,23 @@ pub(super) fn recover(
     let Recovery { ledger, families, damage, .. } = recovery;
     finish_expiry(&home, config, &ledger, &families, &gone).map_err(io("destroy what has expired"))?;
     Ok(Recovered { ledger, families, statements, lock, damage, home })
+}
+
+/// Keeps other processes out of a store.
+pub(super) fn locked(home: &Home) -> Result<Box<dyn Lock>, OpenError> {
+    home.disk.lock(&home.root.join("lock")).map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::Locked,
+        TryLockError::Error(error) => io("lock the store")(error),
+    })
+}
+
+/// The same, of a store that there must be.
+pub(super) fn locked_existing(home: &Home) -> Result<Box<dyn Lock>, OpenError> {
+    match home.disk.list(&home.keys) {
+        Ok(_) => locked(home),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(OpenError::NoStore),
+        Err(error) => Err(io("list the days")(error)),
+    }
 }
 
 /// Reads the manifest, or makes the first one.
@@ -213,17 +227,17 @@ impl Recovery<'_> {
             Some(contents) => Scanned { contents, ..Scanned::default() },
             None => {
                 files::remove(disk, &folder, index::NAME).map_err(io("remove an index"))?;
-                scan(&files).map_err(io("read a journal"))?
+                settle(&files).and_then(|()| scan(&files, Depth::Headers, &|| ())).map_err(io("read a journal"))?
             }
         };
-        let Scanned { contents, unburned, damaged, lost } = scanned;
+        let Scanned { contents, unburned, damaged, lost, .. } = scanned;
         let taken = (contents.taken.as_slice(), contents.marks_taken.as_slice());
         let family = Family::new(files, taken, has_index, Arc::clone(self.syncs));
         let family = family.map_err(io("open a journal"))?;
         family.erase(&unburned).map_err(io("erase what was burned"))?;
         family.expect(contents.batches.last().map_or(0, |batch| batch.ids().len()));
         self.families.insert(id, Arc::new(family));
-        self.damage.blocks += damaged;
+        self.damage.blocks += damaged.len() as u64;
         self.damage.envelopes += lost;
         self.add(id, contents);
         Ok(())
@@ -247,23 +261,32 @@ impl Recovery<'_> {
         let of_kind = self.batches.extract_if(.., |(of, _)| *of == kind);
         let mut batches: Vec<Batch> = of_kind.map(|(_, batch)| batch).collect();
         batches.sort_unstable_by_key(Batch::number);
-        let mut head: Option<Head> = None;
+        let (head, missing) = follow(&batches, known);
+        self.damage.batches += missing;
         for batch in batches {
-            if let Some(head) = head
-                && head.follow(&batch).is_err()
-            {
-                self.damage.batches += batch.number().saturating_sub(head.number()).saturating_sub(1).max(1);
-            }
-            head = Some(batch.head());
             self.ledger.publish(kind, Arc::new(batch));
         }
-        match head {
-            Some(head) if head.number() >= known.number() => {}
-            _ => {
-                let missing = head.filter(|head| head.day() == known.day());
-                self.damage.batches += missing.map_or(0, |head| known.number() - head.number());
-                self.ledger.set_head(kind, known);
-            }
+        self.ledger.set_head(kind, head);
+    }
+}
+
+/// The end of a chain of which `known` was a head once, from its batches, sorted by number; and how many are missing.
+pub(super) fn follow(batches: &[Batch], known: Head) -> (Head, u64) {
+    let mut missing = 0;
+    let mut head: Option<Head> = None;
+    for batch in batches {
+        if let Some(head) = head
+            && head.follow(batch).is_err()
+        {
+            missing += batch.number().saturating_sub(head.number()).saturating_sub(1).max(1);
+        }
+        head = Some(batch.head());
+    }
+    match head {
+        Some(head) if head.number() >= known.number() => (head, missing),
+        _ => {
+            let last = head.filter(|head| head.day() == known.day());
+            (known, missing + last.map_or(0, |head| known.number() - head.number()))
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Headers say what there is. Bodies are read only where a power cut may have torn them: what a batch lists was synced
 //! before the batch was, so it is whole, or was damaged later; what waits may be half of a put that nobody was told of.
 
-use super::family::{Files, MARK};
+use super::family::{BURNED, Files, JOURNAL, MARK};
 use super::index::{Contents, LOST, Spot};
 use super::record::{Found, HEADER, Header, PART, RECORD};
 use cssr_proto::index::Batch;
@@ -16,50 +16,90 @@ const READERS: u32 = 32;
 /// Positions for which a thread of its own is worth while.
 const FEWEST: u32 = 512;
 
+/// How closely to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// At what is needed to serve: headers, and the bodies of what waits.
+    Headers,
+    /// At every byte.
+    Bodies,
+}
+
+/// A block that is neither blank nor open: torn by a crash, or damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bad {
+    /// The file's name.
+    pub(super) file: &'static str,
+    pub(super) position: u32,
+}
+
 /// What a journal holds.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
     pub(super) contents: Contents,
     /// Positions of records that were burned and are still there.
     pub(super) unburned: Vec<u32>,
-    /// Blocks that are neither blank nor open: torn by a crash, or damaged.
-    pub(super) damaged: u64,
+    pub(super) damaged: Vec<Bad>,
     /// Envelopes that a batch lists and that are not there.
     pub(super) lost: u64,
+    /// Batches with a part of which there is one copy.
+    pub(super) single: u64,
+    /// Records that open, as far as they were read.
+    pub(super) records: u64,
+    /// Positions of the journal where nothing stands.
+    pub(super) blank: u64,
+    /// Marks that open.
+    pub(super) marks: u64,
 }
 
-/// Reads all of it, having made sure that what is read is on the disk.
-pub(super) fn scan(files: &Files) -> io::Result<Scanned> {
-    for file in [Some(&files.journal), files.burned.as_ref()].into_iter().flatten() {
+/// Makes sure that what is read is on the disk, before a journal counts that nobody has open.
+pub(super) fn settle(files: &Files) -> io::Result<()> {
+    for file in files.all() {
         // What was written and not synced counts from now on, so it must last. And after a sync that failed, the system may
         // remember what the disk does not have.
         file.sync()?;
         file.forget_cached()?;
     }
-    let positions = count(files.journal.length()?, RECORD)?;
-    let pieces = in_parallel(positions, |position| Ok(Piece::of(files.header(position)?)))?;
+    Ok(())
+}
+
+/// Reads all of it. `seen` is told of each position of the journal.
+pub(super) fn scan(files: &Files, depth: Depth, seen: &(dyn Fn() + Sync)) -> io::Result<Scanned> {
+    let positions = count(files.journal.length()?, RECORD, depth)?;
+    let pieces = in_parallel(positions, |position| {
+        seen();
+        Ok(match depth {
+            Depth::Headers => Piece::of(files.header(position)?),
+            Depth::Bodies => Piece::of(files.whole_record(position)?),
+        })
+    })?;
 
     let mut scanned = Scanned::default();
     let mut envelopes: Vec<(EnvelopeId, u32)> = Vec::new();
     let mut parts = Parts::new();
     for (position, found) in pieces {
         match found {
-            Piece::Blank => continue,
+            Piece::Blank => {
+                scanned.blank += 1;
+                continue;
+            }
             Piece::Envelope(id) => envelopes.push((id, position)),
             Piece::Part(found) => {
                 let PartOf { number, part, length, chain } = *found;
                 let attempt = parts.entry(number).or_default().entry(chain).or_insert((length, BTreeMap::new()));
                 attempt.1.entry(part).or_default().push(position);
             }
-            Piece::Damaged => scanned.damaged += 1,
+            Piece::Damaged => scanned.damaged.push(Bad { file: JOURNAL, position }),
         }
         scanned.contents.taken.push(position);
     }
-    let marks = marks(files, &mut scanned)?;
+    scanned.records = scanned.contents.taken.len() as u64 - scanned.damaged.len() as u64;
+    let marks = marks(files, depth, &mut scanned)?;
     for (number, attempts) in parts {
         // Parts of a batch that is not complete were never announced, or are damaged twice.
-        if let Some(batch) = batch(files, number, attempts)? {
+        if let Some((batch, single)) = batch(files, number, attempts)? {
             scanned.contents.batches.push(batch);
+            scanned.single += u64::from(single);
         }
     }
     sort_out(files, &mut scanned, envelopes, marks)?;
@@ -97,15 +137,16 @@ impl Piece {
 /// The positions of each part of each batch of a number, the batches told apart by chain value, with their lengths.
 type Parts = BTreeMap<u64, BTreeMap<Hash, (u32, BTreeMap<u32, Vec<u32>>)>>;
 
-/// Puts together the one batch of a number that is complete.
+/// Puts together the one batch of a number that is complete; and whether there is but one copy of some part.
 fn batch(
     files: &Files,
     number: u64,
     attempts: BTreeMap<Hash, (u32, BTreeMap<u32, Vec<u32>>)>,
-) -> io::Result<Option<Batch>> {
+) -> io::Result<Option<(Batch, bool)>> {
     for (chain, (length, parts)) in attempts {
-        let mut bytes = Vec::new();
+        let (mut bytes, mut single) = (Vec::new(), false);
         for part in 0..(length as usize).div_ceil(PART) as u32 {
+            single |= parts.get(&part).is_none_or(|copies| copies.len() < 2);
             for position in parts.get(&part).into_iter().flatten() {
                 if let Found::Record((_, record)) = files.record(*position)? {
                     bytes.extend_from_slice(record.get(HEADER..).unwrap_or_default());
@@ -117,20 +158,23 @@ fn batch(
         if let Ok(batch) = Batch::from_bytes(&bytes)
             && (batch.number(), batch.day(), batch.chain_value()) == (number, files.id.day, chain)
         {
-            return Ok(Some(batch));
+            return Ok(Some((batch, single)));
         }
     }
     Ok(None)
 }
 
-fn marks(files: &Files, scanned: &mut Scanned) -> io::Result<BTreeMap<EnvelopeId, u32>> {
+fn marks(files: &Files, depth: Depth, scanned: &mut Scanned) -> io::Result<BTreeMap<EnvelopeId, u32>> {
     let mut marks = BTreeMap::new();
     let Some(file) = &files.burned else { return Ok(marks) };
-    for position in 0..count(file.length()?, MARK)? {
+    for position in 0..count(file.length()?, MARK, depth)? {
         match files.mark(position)? {
             Found::Blank => continue,
-            Found::Record(mark) => drop(marks.insert(mark.id, position)),
-            Found::Damaged => scanned.damaged += 1,
+            Found::Record(mark) => {
+                marks.insert(mark.id, position);
+                scanned.marks += 1;
+            }
+            Found::Damaged => scanned.damaged.push(Bad { file: BURNED, position }),
         }
         scanned.contents.marks_taken.push(position);
     }
@@ -171,7 +215,7 @@ fn sort_out(
             known.push((id, Spot { position, burned: false }));
             contents.waiting.push(id);
         } else {
-            *damaged += 1;
+            damaged.push(Bad { file: JOURNAL, position });
         }
     }
     for id in &listed {
@@ -207,8 +251,12 @@ fn one_of_each(files: &Files, envelopes: Vec<(EnvelopeId, u32)>) -> io::Result<V
     Ok(single)
 }
 
-fn count(length: u64, unit: usize) -> io::Result<u32> {
-    u32::try_from(length / unit as u64).map_err(io::Error::other)
+fn count(length: u64, unit: usize, depth: Depth) -> io::Result<u32> {
+    let positions = match depth {
+        Depth::Headers => length / unit as u64,
+        Depth::Bodies => length.div_ceil(unit as u64),
+    };
+    u32::try_from(positions).map_err(io::Error::other)
 }
 
 /// What `read` gives for each number below `count`, in order.

@@ -126,7 +126,7 @@ pub(super) fn write_manifest(
     Manifest::new(ledger.latest(), ledger.head(Kind::Letter), ledger.head(Kind::Chunk), entries).write(&home.root)
 }
 
-fn lock(root: &Path) -> Result<File, OpenError> {
+pub(super) fn lock(root: &Path) -> Result<File, OpenError> {
     let open = File::options().create(true).truncate(false).write(true).open(root.join("lock"));
     let file = open.map_err(io("open the lock file"))?;
     match file.try_lock() {

@@ -17,6 +17,7 @@
 //! whatever has a mark or a head is whole.
 
 use super::super::Put;
+use super::super::transfer::{Content, Held};
 use super::files;
 use super::key::{DayKey, OVERHEAD, Record};
 use super::manifest::VolumeId;
@@ -139,6 +140,24 @@ impl Volume {
         self.write_mark(number, &Mark { id: put.id, burn: put.burn, burned: false }, rng)?;
         self.next.store(number + 1, Ordering::Relaxed);
         Ok(number)
+    }
+
+    /// Adds what another store held.
+    pub(super) fn restore<R: CryptoRng>(&self, held: Held, rng: &mut R) -> Result<(), VolumeError> {
+        let Held { id, burn, content } = held;
+        let burned = match content {
+            Content::Envelope(envelope) => {
+                let VolumeId { kind, day } = self.id;
+                return self.write(&Put { day, kind, id, burn, envelope }, rng).map(drop);
+            }
+            Content::Burned => true,
+            // A mark without bytes.
+            Content::Lost => false,
+        };
+        let number = self.next();
+        self.write_mark(number, &Mark { id, burn, burned }, rng)?;
+        self.next.store(number + 1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The envelope with this number; `None` if there is none or it was burned.

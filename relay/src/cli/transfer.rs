@@ -1,0 +1,87 @@
+//! `cssr-relay export`, `import`, `backup` and `restore`.
+
+use super::progress::Progress;
+use super::{Backup, Export, Failure, Import, Restore, print};
+use crate::transfer::{self, Place, Summary, TransferError};
+use crate::{Clock as _, ConfigFile, SystemClock, read_key_file};
+use cssr_proto::keys::RelaySecretKey;
+use serde_json::json;
+use std::path::Path;
+
+pub(super) fn export(Export { config, json, file }: &Export) -> Result<(), Failure> {
+    let (config, key) = read(config)?;
+    let progress = Progress::start("envelopes");
+    let summary = transfer::export(&Place::new(&config, key.public()), file, &|| progress.step()).map_err(failed)?;
+    drop(progress);
+    tell("exported", &summary, *json)
+}
+
+pub(super) fn import(Import { config, json, file }: &Import) -> Result<(), Failure> {
+    let (config, key) = read(config)?;
+    let place = Place::new(&config, key.public());
+    let progress = Progress::start("envelopes");
+    let seen = || progress.step();
+    let import = transfer::import(&place, file, config.card.fingerprint(), SystemClock::new().day(), &seen);
+    let summary = run(import)?;
+    drop(progress);
+    tell("imported", &summary, *json)
+}
+
+pub(super) fn backup(Backup { config, json, letters, file }: &Backup) -> Result<(), Failure> {
+    let (read, key) = read(config)?;
+    let folder = if config.is_dir() { config.clone() } else { config.parent().unwrap_or(Path::new("")).to_owned() };
+    let backup = transfer::Backup { folder: &folder, config: &read, key: &key, letters: *letters };
+    let progress = Progress::start("envelopes");
+    let summary = backup.write(file, &|| progress.step()).map_err(failed)?;
+    drop(progress);
+    tell("backed up", &summary, *json)
+}
+
+pub(super) fn restore(Restore { config, json, file }: &Restore) -> Result<(), Failure> {
+    let progress = Progress::start("envelopes");
+    let seen = || progress.step();
+    let summary = run(transfer::restore(config, file, SystemClock::new().day(), &seen))?;
+    drop(progress);
+    tell("restored", &summary, *json)
+}
+
+/// The configuration and the key that it names.
+pub(super) fn read(config: &Path) -> Result<(ConfigFile, RelaySecretKey), Failure> {
+    let file = ConfigFile::read(config).map_err(Failure::wrong)?;
+    let key = read_key_file(&file.key_file)
+        .map_err(|error| Failure::wrong(format_args!("the key file {}: {error}", file.key_file.display())))?;
+    Ok((file, key))
+}
+
+pub(super) fn run<T>(work: impl Future<Output = Result<T, TransferError>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime
+        .map_err(|error| Failure::failed(format_args!("the threads of the program: {error}")))?
+        .block_on(work)
+        .map_err(failed)
+}
+
+fn failed(error: TransferError) -> Failure {
+    Failure::failed(format_args!("{error}; nothing was changed"))
+}
+
+fn tell(what: &str, summary: &Summary, as_json: bool) -> Result<(), Failure> {
+    let Summary { statements, batches, letters, chunks, burned, lost, expired } = summary;
+    if as_json {
+        let told = json!({
+            "statements": statements, "batches": batches, "letters": letters, "chunks": chunks,
+            "burned": burned, "lost": lost, "expired_days": expired,
+        });
+        return print(&format!("{told}\n"));
+    }
+    let mut text = format!(
+        "{what}: {statements} statements, {batches} batches, {letters} letters, {chunks} chunks, and {burned} burned chunks by their ids\n"
+    );
+    if *lost > 0 {
+        text += &format!("{lost} envelopes are listed and could not be read any more\n");
+    }
+    if *expired > 0 {
+        text += &format!("{expired} days were left out, because they have expired\n");
+    }
+    print(&text)
+}

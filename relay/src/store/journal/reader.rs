@@ -1,0 +1,214 @@
+//! Reading a store without changing anything in it: for exports and backups, and for backups even while a relay has it
+//! open.
+//!
+//! **While a relay writes**, what is read must be as it was at one moment, and must not go back on a crash:
+//! - Only what a batch lists is taken. A batch was written after all that it lists was synced; so once a batch has been
+//!   seen, reading the journal again finds all of it.
+//! - The latest day is read first. Days of batches never decrease, so whatever is sealed meanwhile comes after the last
+//!   batch that was taken, and nothing is missing before it.
+//! - What was read is synced before it counts, so a batch that was seen is there after a crash of the relay too.
+//! - A chunk that is burned meanwhile has its mark before its record goes: what does not open and has a mark was burned.
+
+use super::super::transfer::{Content, Held, Listed, Outline, Source};
+use super::super::volume_id::VolumeId;
+use super::super::{Kind, OpenError, StoreError, open_error::io};
+use super::JournalConfig;
+use super::disk::{Disk, Lock};
+use super::family::{BURNED, Files, MARK, Mark};
+use super::index::{Contents, LOST, Spot};
+use super::key::{DayKey, Loaded};
+use super::manifest::Manifest;
+use super::record::{Found, HEADER, Header};
+use super::recover::{Home, follow, locked_existing};
+use super::scan::{Depth, Scanned, scan};
+use cssr_proto::index::{Batch, Head};
+use cssr_proto::{Day, Envelope, EnvelopeId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
+/// Which part of a store to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it, and nobody else has it open.
+    All,
+    /// What batches list; a relay may have it open.
+    Listed,
+    /// Nothing but where the chains stand; a relay may have it open.
+    Heads,
+}
+
+/// A store that is being read.
+#[derive(Debug)]
+pub(crate) struct JournalReader {
+    outline: Outline,
+    families: BTreeMap<VolumeId, FamilyReader>,
+    /// Keeps relays out, if it must.
+    _lock: Option<Box<dyn Lock>>,
+}
+
+#[derive(Debug)]
+struct FamilyReader {
+    files: Files,
+    batches: Vec<Batch>,
+    /// By id.
+    known: Vec<(EnvelopeId, Spot)>,
+}
+
+impl JournalReader {
+    pub(crate) fn open(config: &JournalConfig, extent: Extent) -> Result<Self, OpenError> {
+        Self::open_on(Arc::new(super::disk::SystemDisk), config, extent)
+    }
+
+    pub(super) fn open_on(disk: Arc<dyn Disk>, config: &JournalConfig, extent: Extent) -> Result<Self, OpenError> {
+        let home = Home::new(disk, config.directory.clone());
+        let lock = if extent == Extent::All { Some(locked_existing(&home)?) } else { None };
+        let manifest = Manifest::read(&*home.disk, &home.root)?.ok_or(OpenError::NoStore)?;
+        if !manifest.is_for(&config.relay) {
+            return Err(OpenError::Chain("they belong to a relay with another key"));
+        }
+        let mut ids: Vec<VolumeId> = manifest.families().collect();
+        ids.sort_unstable();
+        let mut families = BTreeMap::new();
+        let mut open = BTreeSet::from([Kind::Letter.byte(), Kind::Chunk.byte()]);
+        for id in ids.into_iter().rev() {
+            if extent == Extent::Heads && !open.contains(&id.kind.byte()) {
+                continue;
+            }
+            if let Some(family) = FamilyReader::open(&home, id, extent)? {
+                if !family.batches.is_empty() {
+                    open.remove(&id.kind.byte());
+                }
+                families.insert(id, family);
+            }
+        }
+        let heads = [Kind::Letter, Kind::Chunk].map(|kind| head(&families, kind, manifest.head(kind)));
+        let latest = families.keys().map(|id| id.day).max().unwrap_or(Day::FIRST).max(manifest.latest);
+        if extent == Extent::Heads {
+            families.clear();
+        }
+        let outline = Outline { relay: config.relay, latest, heads };
+        Ok(Self { outline, families, _lock: lock })
+    }
+
+    fn family(&self, kind: Kind, day: Day) -> Result<&FamilyReader, StoreError> {
+        self.families.get(&VolumeId { kind, day }).ok_or(StoreError::Misuse("a day that is not there"))
+    }
+}
+
+fn head(families: &BTreeMap<VolumeId, FamilyReader>, kind: Kind, known: Head) -> Head {
+    let of_kind = families.iter().filter(|(id, _)| id.kind == kind);
+    let mut batches: Vec<Batch> = of_kind.flat_map(|(_, family)| family.batches.iter().cloned()).collect();
+    batches.sort_unstable_by_key(Batch::number);
+    follow(&batches, known).0
+}
+
+impl Source for JournalReader {
+    fn outline(&self) -> Outline {
+        self.outline
+    }
+
+    fn days(&self) -> Vec<(Kind, Day)> {
+        self.families.keys().map(|id| (id.kind, id.day)).collect()
+    }
+
+    fn listed(&self, kind: Kind, day: Day) -> Result<Listed, StoreError> {
+        let FamilyReader { batches, known, .. } = self.family(kind, day)?;
+        Ok(Listed { batches: batches.clone(), ids: known.iter().map(|(id, _)| *id).collect() })
+    }
+
+    fn held(&self, kind: Kind, day: Day, id: EnvelopeId) -> Result<Held, StoreError> {
+        let family = self.family(kind, day)?;
+        family.held(id).map_err(|error| StoreError::Unreadable(error.to_string()))
+    }
+}
+
+impl FamilyReader {
+    /// `None` for a family that has expired meanwhile.
+    fn open(home: &Home, id: VolumeId, extent: Extent) -> Result<Option<Self>, OpenError> {
+        let disk = &*home.disk;
+        let key = match DayKey::load(disk, &home.keys, id).map_err(io("read a day's key"))? {
+            Loaded::Key(key) => key,
+            Loaded::Missing if extent == Extent::All => return Err(OpenError::NoKey(id.to_string())),
+            Loaded::Destroyed | Loaded::Missing => return Ok(None),
+        };
+        let files = match Files::open(disk, &home.folder(id), id, key) {
+            Ok(files) => files,
+            Err(error) if error.kind() == ErrorKind::NotFound && extent != Extent::All => return Ok(None),
+            Err(error) => return Err(io("open a journal")(error)),
+        };
+        let scanned = read(&files, extent).map_err(io("read a journal"))?;
+        let Contents { batches, mut known, .. } = scanned.contents;
+        if extent != Extent::All {
+            let listed: BTreeSet<&EnvelopeId> = batches.iter().flat_map(|batch| batch.ids()).collect();
+            known.retain(|(id, _)| listed.contains(id));
+        }
+        known.sort_unstable_by_key(|(id, _)| *id);
+        known.dedup_by_key(|(id, _)| *id);
+        Ok(Some(Self { files, batches, known }))
+    }
+
+    fn held(&self, id: EnvelopeId) -> io::Result<Held> {
+        let at = self.known.binary_search_by_key(&id, |(id, _)| *id).ok();
+        let Some((_, spot)) = at.and_then(|at| self.known.get(at)) else {
+            return Ok(Held { id, burn: None, content: Content::Lost });
+        };
+        if spot.burned {
+            return Ok(burned(id, self.mark_at(spot.position)?));
+        }
+        if spot.position != LOST
+            && let Found::Record((Header::Envelope { kind, id: held, burn }, record)) =
+                self.files.record(spot.position)?
+            && (kind, held) == (self.files.id.kind, id)
+            && let Ok(envelope) = Envelope::from_slice(record.get(HEADER..).unwrap_or_default())
+        {
+            return Ok(Held { id, burn, content: Content::Envelope(envelope) });
+        }
+        // Burned since the journal was read?
+        match self.mark_of(&id)? {
+            Some(mark) => Ok(burned(id, Some(mark))),
+            None => Ok(Held { id, burn: None, content: Content::Lost }),
+        }
+    }
+
+    fn mark_at(&self, position: u32) -> io::Result<Option<Mark>> {
+        Ok(match self.files.mark(position)? {
+            Found::Record(mark) => Some(mark),
+            Found::Blank | Found::Damaged => None,
+        })
+    }
+
+    fn mark_of(&self, id: &EnvelopeId) -> io::Result<Option<Mark>> {
+        let Some(file) = &self.files.burned else { return Ok(None) };
+        for position in 0..u32::try_from(file.length()? / MARK as u64).map_err(|_| io::Error::other(BURNED))? {
+            if let Some(mark) = self.mark_at(position)?.filter(|mark| mark.id == *id) {
+                return Ok(Some(mark));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A mark that was whole and is not any more leaves nothing that could be read, nor burned again.
+fn burned(id: EnvelopeId, mark: Option<Mark>) -> Held {
+    match mark {
+        Some(Mark { burn, .. }) => Held { id, burn: Some(burn), content: Content::Burned },
+        None => Held { id, burn: None, content: Content::Lost },
+    }
+}
+
+fn read(files: &Files, extent: Extent) -> io::Result<Scanned> {
+    let first = scan(files, Depth::Headers, &|| ())?;
+    let scanned = if extent == Extent::Listed && first.lost > 0 {
+        // Written between two looks. What the batches seen so far list is all there now.
+        let mut second = scan(files, Depth::Headers, &|| ())?;
+        second.contents.batches = first.contents.batches;
+        second
+    } else {
+        first
+    };
+    if extent != Extent::All {
+        files.all().try_for_each(|file| file.sync())?;
+    }
+    Ok(scanned)
+}

@@ -1,0 +1,133 @@
+//! Taking everything out of a store, and making a store of what another one held.
+
+use super::super::transfer::{Content, Held, Listed, Outline, Sink, Source};
+use super::super::{Kind, OpenError, StoreError, open_error::io};
+use super::files;
+use super::key::DayKey;
+use super::manifest::{Entry, Manifest, VolumeId};
+use super::recover::{Home, lock};
+use super::volume::{Mark, Volume, VolumeError};
+use super::{SledConfig, SledStore, unreadable};
+use cssr_proto::index::Batch;
+use cssr_proto::{Day, EnvelopeId};
+use rand_core::CryptoRng;
+use std::fs::File;
+use std::sync::Arc;
+
+impl SledStore {
+    fn volume(&self, kind: Kind, day: Day) -> Result<Arc<Volume>, StoreError> {
+        let volume = self.core.open_state()?.volumes.get(&VolumeId { kind, day }).cloned();
+        volume.ok_or(StoreError::Misuse("a day that is not there"))
+    }
+}
+
+/// Of a store that nobody writes to.
+impl Source for SledStore {
+    fn outline(&self) -> Outline {
+        let ledger = &self.core.state().ledger;
+        let heads = [ledger.head(Kind::Letter), ledger.head(Kind::Chunk)];
+        Outline { relay: self.relay, latest: ledger.latest(), heads }
+    }
+
+    fn days(&self) -> Vec<(Kind, Day)> {
+        self.core.state().volumes.keys().map(|id| (id.kind, id.day)).collect()
+    }
+
+    fn listed(&self, kind: Kind, day: Day) -> Result<Listed, StoreError> {
+        let volume = self.volume(kind, day)?;
+        let batches = self.core.state().ledger.batches(kind, day);
+        let marks = volume.all_marks().map(|mark| Ok(mark?.id)).collect::<Result<Vec<_>, VolumeError>>();
+        let mut ids = marks.map_err(|error| unreadable(&error))?;
+        ids.sort_unstable();
+        Ok(Listed { batches: batches.iter().map(|batch| batch.as_ref().clone()).collect(), ids })
+    }
+
+    fn held(&self, kind: Kind, day: Day, id: EnvelopeId) -> Result<Held, StoreError> {
+        let volume = self.volume(kind, day)?;
+        let place = self.core.state().ledger.place(&id).ok_or(StoreError::Misuse("an id that is not there"))?;
+        let number = u64::from(place.number);
+        let Mark { burn, burned, .. } = volume.read_mark(number).map_err(|error| unreadable(&error))?;
+        let content = if burned {
+            Content::Burned
+        } else {
+            match volume.read(number) {
+                Ok(Some(envelope)) => Content::Envelope(envelope),
+                Ok(None) | Err(_) => Content::Lost,
+            }
+        };
+        Ok(Held { id, burn, content })
+    }
+}
+
+/// A store that is being made.
+pub(crate) struct SledBuilder<R> {
+    home: Home,
+    rng: R,
+    done: Vec<Entry>,
+    volume: Option<Volume>,
+    _lock: File,
+}
+
+impl<R: CryptoRng> SledBuilder<R> {
+    /// Begins in a folder that is not there.
+    pub(crate) fn new(config: &SledConfig, rng: R) -> Result<Self, OpenError> {
+        let home = Home::new(config.directory.clone());
+        files::make_root(&home.root).map_err(io("make the store's folder"))?;
+        for folder in [&home.keys, &home.days] {
+            files::make_folder(folder).map_err(io("make the store's folders"))?;
+        }
+        let lock = lock(&home.root)?;
+        Ok(Self { home, rng, done: Vec::new(), volume: None, _lock: lock })
+    }
+
+    fn end_day(&mut self) -> Result<(), VolumeError> {
+        if let Some(volume) = self.volume.take() {
+            volume.sync()?;
+            self.done.push(Entry::live(volume.id(), volume.synced()));
+        }
+        Ok(())
+    }
+
+    fn begin_day(&mut self, id: VolumeId) -> Result<(), VolumeError> {
+        self.end_day()?;
+        let key = DayKey::create(&self.home.keys, id, &mut self.rng)?;
+        let folder = self.home.folder(id);
+        files::make_folder(&folder)?;
+        self.volume = Some(Volume::open(&folder, id, key, &Arc::default())?);
+        Ok(())
+    }
+}
+
+const NO_DAY: VolumeError = VolumeError::Damaged("no day was begun");
+
+impl<R: CryptoRng> Sink for SledBuilder<R> {
+    fn day(&mut self, kind: Kind, day: Day) -> Result<(), OpenError> {
+        self.begin_day(VolumeId { kind, day }).map_err(failed("make a day"))
+    }
+
+    fn batch(&mut self, batch: &Batch) -> Result<(), OpenError> {
+        let written = self.volume.as_ref().ok_or(NO_DAY).and_then(|volume| volume.write_batch(batch, &mut self.rng));
+        written.map_err(failed("write a batch"))
+    }
+
+    fn held(&mut self, held: Held) -> Result<(), OpenError> {
+        let written = self.volume.as_ref().ok_or(NO_DAY).and_then(|volume| volume.restore(held, &mut self.rng));
+        written.map_err(failed("write an envelope"))
+    }
+
+    fn finish(mut self: Box<Self>, outline: &Outline) -> Result<(), OpenError> {
+        self.end_day().map_err(failed("finish a day"))?;
+        let [letters, chunks] = outline.heads;
+        let manifest = Manifest::new(outline.latest, letters, chunks, std::mem::take(&mut self.done));
+        manifest.write(&self.home.root).map_err(io("write the manifest"))
+    }
+}
+
+fn failed(what: &'static str) -> impl FnOnce(VolumeError) -> OpenError {
+    move |error| {
+        io(what)(match error {
+            VolumeError::Io(error) | VolumeError::Sled(sled::Error::Io(error)) => error,
+            other => std::io::Error::other(other.to_string()),
+        })
+    }
+}

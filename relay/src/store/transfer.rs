@@ -1,0 +1,123 @@
+//! Taking everything out of a store, and putting it into another one, of whichever engine: for backups and for changing
+//! the engine. Both block.
+
+use super::{Kind, OpenError, Shelf, StatementName, StoreError};
+use cssr_proto::index::{Batch, Head};
+use cssr_proto::keys::RelayPublicKey;
+use cssr_proto::parcel::BurnHash;
+use cssr_proto::{Day, Envelope, EnvelopeId};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+/// Where a store stands, beside what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outline {
+    pub(crate) relay: RelayPublicKey,
+    /// The latest day that the store was told.
+    pub(crate) latest: Day,
+    /// The ends of the chains of letters and of chunks.
+    pub(crate) heads: [Head; 2],
+}
+
+/// What is known of one id.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) id: EnvelopeId,
+    /// Who may burn it, or could have.
+    pub(crate) burn: Option<BurnHash>,
+    pub(crate) content: Content,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    Envelope(Envelope),
+    /// It was burned.
+    Burned,
+    /// It is listed, and cannot be read.
+    Lost,
+}
+
+/// The ids of one kind and day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// By number.
+    pub(crate) batches: Vec<Batch>,
+    /// Those that are listed and those that wait, ascending.
+    pub(crate) ids: Vec<EnvelopeId>,
+}
+
+/// A store that is read to its end. It does not change meanwhile, or what is read is as it was at one moment, except that
+/// what is burned later may be told as burned already.
+pub(crate) trait Source {
+    fn outline(&self) -> Outline;
+
+    /// Kinds and days of which there is something, ascending.
+    fn days(&self) -> Vec<(Kind, Day)>;
+
+    fn listed(&self, kind: Kind, day: Day) -> Result<Listed, StoreError>;
+
+    fn held(&self, kind: Kind, day: Day, id: EnvelopeId) -> Result<Held, StoreError>;
+}
+
+/// A store that is made, in a folder that has none: a day after the other, and `finish` at the end. Nothing of it counts
+/// before.
+pub(crate) trait Sink {
+    /// Begins with a kind and day.
+    fn day(&mut self, kind: Kind, day: Day) -> Result<(), OpenError>;
+
+    /// Adds an announced batch, as it was announced.
+    fn batch(&mut self, batch: &Batch) -> Result<(), OpenError>;
+
+    /// Adds what is known of an id.
+    fn held(&mut self, held: Held) -> Result<(), OpenError>;
+
+    /// Makes it last.
+    fn finish(self: Box<Self>, outline: &Outline) -> Result<(), OpenError>;
+}
+
+/// The shelves in the order in which they are to be read while a relay writes: whatever a note names was there before the
+/// note, and the newest roster is at least as new as any that a note knows of.
+pub(crate) const SHELVES: [Shelf; 5] =
+    [Shelf::Notes, Shelf::ProposedNotes, Shelf::Seats, Shelf::Rosters, Shelf::Directories];
+
+/// What stands on a shelf of a store of any engine, by name. Each is a file, replaced by renaming, so it is read whole even
+/// while a relay writes; one that goes meanwhile is left out.
+pub(crate) fn statements(store: &Path, shelf: Shelf) -> io::Result<Vec<(StatementName, Vec<u8>)>> {
+    let folder = store.join("statements").join(shelf.folder());
+    let entries = match folder.read_dir() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let Some(name) = entry.file_name().to_str().and_then(|name| StatementName::new(name).ok()) else { continue };
+        match std::fs::read(entry.path()) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            other => found.push((name, other?)),
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+impl Outline {
+    pub(crate) const fn head(&self, kind: Kind) -> Head {
+        let [letters, chunks] = self.heads;
+        match kind {
+            Kind::Letter => letters,
+            Kind::Chunk => chunks,
+        }
+    }
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { id: _, burn: _, content } = self;
+        f.write_str(match content {
+            Content::Envelope(_) => "Held(whole)",
+            Content::Burned => "Held(burned)",
+            Content::Lost => "Held(lost)",
+        })
+    }
+}

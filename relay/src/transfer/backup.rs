@@ -1,0 +1,121 @@
+//! A whole relay in a file, and back.
+
+use super::carry::{Beginning, Summary, fill, write_days, write_statements};
+use super::error::{TransferError, at};
+use super::format::{CONFIG_MAX, Section};
+use super::place::{Place, Staged};
+use super::write::Output;
+use crate::key_file::write_new;
+use crate::store::transfer::Outline;
+use crate::store::{Extent, Kind, OpenError, first_head};
+use crate::{ConfigFile, KeyFileError, write_key_file};
+use cssr_proto::Day;
+use cssr_proto::keys::RelaySecretKey;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+const CONFIG: &str = "relay.toml";
+
+/// What to back up.
+pub(crate) struct Backup<'a> {
+    /// The folder of `relay.toml`.
+    pub(crate) folder: &'a Path,
+    pub(crate) config: &'a ConfigFile,
+    pub(crate) key: &'a RelaySecretKey,
+    /// What batches list, too.
+    pub(crate) letters: bool,
+}
+
+impl Backup<'_> {
+    /// Writes it into a file. A relay may be running, but for one on sled.
+    pub(crate) fn write(&self, path: &Path, seen: &dyn Fn()) -> Result<Summary, TransferError> {
+        let Self { folder, config, key, letters } = self;
+        let file = folder.join(CONFIG);
+        let text = std::fs::read_to_string(&file).map_err(at(&file))?;
+        if text.len() > CONFIG_MAX {
+            return Err(TransferError::Config(format!("{CONFIG} has more than {CONFIG_MAX} bytes")));
+        }
+        Paths::of(&text, folder)?;
+        let place = Place::new(config, key.public());
+        // What it is about first, so that nothing in it is newer than its statements know of: see `SHELVES`.
+        let source = match place.source(if *letters { Extent::Listed } else { Extent::Heads }) {
+            // Of a relay that has never run.
+            Err(TransferError::Open { error: OpenError::NoStore, .. }) => None,
+            other => Some(other?),
+        };
+        let fresh = || Outline {
+            relay: key.public(),
+            latest: Day::FIRST,
+            heads: [Kind::Letter, Kind::Chunk].map(|kind| first_head(kind, &key.public())),
+        };
+        let mut output = Output::create(path)?;
+        let mut summary = Summary::default();
+        output.section(&Section::Outline(source.as_ref().map_or_else(fresh, |source| source.outline())))?;
+        output.section(&Section::Config(text))?;
+        output.section(&Section::Key(Zeroizing::new(*key.expose())))?;
+        write_statements(&mut output, place.statements()?, &mut summary)?;
+        if let Some(source) = source.filter(|_| *letters) {
+            write_days(&mut output, &*source, &mut summary, seen)?;
+        }
+        output.finish()?;
+        Ok(summary)
+    }
+}
+
+/// Makes a relay's folder of a backup, but for what has expired today. There may be an empty folder.
+pub(crate) async fn restore(folder: &Path, path: &Path, today: Day, seen: &dyn Fn()) -> Result<Summary, TransferError> {
+    let (input, begin) = Beginning::read(path)?;
+    let (Some(text), Some(key)) = (&begin.config, &begin.key) else {
+        return Err(TransferError::OtherPurpose("the file is an export: \"import\" makes a store of it"));
+    };
+    let key = RelaySecretKey::from_bytes(**key);
+    if begin.outline()?.relay != key.public() {
+        return Err(TransferError::Damaged("its key does not belong to its batches"));
+    }
+    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
+        return Err(TransferError::Exists(folder.to_owned()));
+    }
+    let staged = Staged::for_folder(folder)?;
+    let paths = Paths::of(text, &staged.path)?;
+    for made in [Some(staged.path.as_path()), paths.key.parent(), paths.place.data.parent()].into_iter().flatten() {
+        DirBuilder::new().recursive(true).mode(0o700).create(made).map_err(at(made))?;
+    }
+    let file = staged.path.join(CONFIG);
+    write_new(&file, text.as_bytes()).map_err(at(&file))?;
+    write_key_file(&paths.key, &key).map_err(|error| {
+        at(&paths.key)(match error {
+            KeyFileError::Io(error) => error,
+            other => io::Error::other(other.to_string()),
+        })
+    })?;
+    let place = Place::new(&paths.place, key.public());
+    let summary = fill(&place, &input, &begin, paths.place.card.fingerprint(), today, seen).await?;
+    staged.keep(folder)?;
+    Ok(summary)
+}
+
+/// Where relay.toml says that things are, all within its folder.
+struct Paths {
+    key: PathBuf,
+    place: ConfigFile,
+}
+
+impl Paths {
+    fn of(text: &str, folder: &Path) -> Result<Self, TransferError> {
+        let place = ConfigFile::parse(text, folder).map_err(|errors| TransferError::Config(errors.to_string()))?;
+        let inside = |path: &Path| {
+            let below = path.strip_prefix(folder).ok();
+            below.is_some_and(|below| below.components().all(|part| matches!(part, std::path::Component::Normal(_))))
+        };
+        if !inside(&place.key_file) {
+            return Err(TransferError::Elsewhere("the key"));
+        }
+        if !inside(&place.data) {
+            return Err(TransferError::Elsewhere("the data"));
+        }
+        Ok(Self { key: place.key_file.clone(), place })
+    }
+}

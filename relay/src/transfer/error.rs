@@ -1,0 +1,73 @@
+//! What goes wrong with exports and backups.
+
+use crate::office::OfficeError;
+use crate::store::{OpenError, StoreError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why nothing was made. Nothing was changed either.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum TransferError {
+    /// The file system failed.
+    #[error("{path}: {error}")]
+    Io {
+        /// With what.
+        path: PathBuf,
+        /// How.
+        error: io::Error,
+    },
+    /// There is something where something new should go.
+    #[error("{0} is there already, and is left as it is")]
+    Exists(PathBuf),
+    /// There is what an interrupted attempt may have left.
+    #[error("{0} is there; if an interrupted attempt has left it, remove it")]
+    Unfinished(PathBuf),
+    /// The store holds something.
+    #[error("the store in {0} is not empty, and is left as it is")]
+    NotEmpty(PathBuf),
+    /// The file is no such file.
+    #[error("the file was made by neither \"export\" nor \"backup\" of this version")]
+    Foreign,
+    /// The file is not as it was written.
+    #[error("the file is damaged or cut short ({0})")]
+    Damaged(&'static str),
+    /// It was made of another relay's store.
+    #[error("the file is of a relay with another key than this one's")]
+    OtherRelay,
+    /// It is a backup where an export is wanted, or the other way round.
+    #[error("{0}")]
+    OtherPurpose(&'static str),
+    /// Paths that a backup cannot put back.
+    #[error("relay.toml puts {0} outside of its own folder, and a backup holds one folder")]
+    Elsewhere(&'static str),
+    /// The configuration does not hold.
+    #[error("{0}")]
+    Config(String),
+    /// The statements are not the office's.
+    #[error(transparent)]
+    Office(#[from] OfficeError),
+    /// The store does not open, or cannot be made.
+    #[error("the store in {path}: {error}")]
+    Open {
+        /// Its folder.
+        path: PathBuf,
+        /// Why.
+        error: OpenError,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Gives an I/O error its place.
+pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> TransferError {
+    let path = path.to_owned();
+    move |error| TransferError::Io { path, error }
+}
+
+/// Gives a store's error its place.
+pub(super) fn of(path: &Path) -> impl FnOnce(OpenError) -> TransferError {
+    let path = path.to_owned();
+    move |error| TransferError::Open { path, error }
+}

@@ -1,0 +1,219 @@
+//! Where a store is, or is to be.
+
+use super::error::{TransferError, at, of};
+use crate::office::{OfficeError, unverifiable};
+use crate::store::findings::Findings;
+use crate::store::transfer::{Content, Outline, SHELVES, Sink, Source, statements};
+use crate::store::{
+    Extent, JournalBuilder, JournalConfig, JournalReader, JournalStore, Kind, Lives, MemoryStore, OpenError, Quotas,
+    Shelf, SledBuilder, SledConfig, SledStore, StatementName, Store, check_journal,
+};
+use crate::{Clock as _, ConfigFile, Engine, SystemClock};
+use cssr_proto::keys::RelayPublicKey;
+use cssr_proto::{Day, Fingerprint};
+use getrandom::SysRng;
+use rand_core::UnwrapErr;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// A store as `relay.toml` describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(super) engine: Engine,
+    pub(super) directory: PathBuf,
+    pub(super) relay: RelayPublicKey,
+    pub(super) quotas: Quotas,
+}
+
+/// Statements, in the order of a file.
+pub(super) type Statements = Vec<(Shelf, StatementName, Vec<u8>)>;
+
+impl Place {
+    pub(crate) fn new(file: &ConfigFile, relay: RelayPublicKey) -> Self {
+        Self { engine: file.engine, directory: file.data.clone(), relay, quotas: file.quotas }
+    }
+
+    /// The same, in another folder.
+    pub(super) fn beside(&self, directory: PathBuf) -> Self {
+        Self { directory, ..self.clone() }
+    }
+
+    fn journal(&self) -> JournalConfig {
+        JournalConfig { directory: self.directory.clone(), relay: self.relay, quotas: self.quotas }
+    }
+
+    fn sled(&self) -> SledConfig {
+        SledConfig { directory: self.directory.clone(), relay: self.relay, quotas: self.quotas }
+    }
+
+    /// Opens the store to read it.
+    pub(super) fn source(&self, extent: Extent) -> Result<Box<dyn Source>, TransferError> {
+        let source: Result<Box<dyn Source>, OpenError> = match self.engine {
+            // It would make a new one.
+            Engine::Sled if !self.directory.join("manifest").exists() => Err(OpenError::NoStore),
+            Engine::Sled => SledStore::open(&self.sled(), UnwrapErr(SysRng)).map(|store| Box::new(store) as _),
+            _ => JournalReader::open(&self.journal(), extent).map(|store| Box::new(store) as _),
+        };
+        source.map_err(of(&self.directory))
+    }
+
+    /// Begins a new store.
+    pub(super) fn sink(&self) -> Result<Box<dyn Sink>, TransferError> {
+        let sink: Result<Box<dyn Sink>, OpenError> = match self.engine {
+            Engine::Sled => SledBuilder::new(&self.sled(), UnwrapErr(SysRng)).map(|store| Box::new(store) as _),
+            _ => JournalBuilder::new(&self.journal(), UnwrapErr(SysRng)).map(|store| Box::new(store) as _),
+        };
+        sink.map_err(of(&self.directory))
+    }
+
+    /// The statements of a store, also while a relay has it open.
+    pub(super) fn statements(&self) -> Result<Statements, TransferError> {
+        let mut all = Vec::new();
+        for shelf in SHELVES {
+            let on_shelf = statements(&self.directory, shelf).map_err(at(&self.directory))?;
+            all.extend(on_shelf.into_iter().map(|(name, bytes)| (shelf, name, bytes)));
+        }
+        Ok(all)
+    }
+
+    /// A store of statements alone, on a day: to see what an office makes of them.
+    pub(super) async fn in_memory(&self, statements: &Statements, latest: Day) -> Result<MemoryStore, TransferError> {
+        let store = MemoryStore::new(&self.relay, self.quotas);
+        for (shelf, name, bytes) in statements {
+            store.put_statement(*shelf, name.clone(), bytes.clone()).await?;
+        }
+        store.expire(latest, Lives { letters: 0, chunks: 0 }).await?;
+        Ok(store)
+    }
+
+    /// Looks at everything in a store, and changes nothing in one of journals. `seen` is told of each record.
+    pub(crate) async fn check(&self, card: Fingerprint, seen: &(dyn Fn() + Sync)) -> Result<Findings, TransferError> {
+        let (mut findings, latest) = match self.engine {
+            Engine::Sled => self.check_sled(seen)?,
+            _ => {
+                let findings = check_journal(&self.journal(), seen).map_err(of(&self.directory))?;
+                // Whatever a statement's day is, none is later.
+                (findings, SystemClock::new().day())
+            }
+        };
+        let store = self.in_memory(&self.statements()?, latest).await?;
+        match unverifiable(&store, card).await {
+            Ok(left_out) => {
+                for (shelf, name) in left_out {
+                    let file = format!("statements/{}/{}", shelf.folder(), name.as_str());
+                    findings.tell(file, None, "it does not verify, or what it names does not");
+                }
+            }
+            Err(OfficeError::OtherOffice) => {
+                let what = "the newest roster is damaged, or not the one of the card's office";
+                findings.tell("statements/rosters", None, what);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(findings)
+    }
+
+    /// sled checks itself as it opens, and its records open or do not.
+    fn check_sled(&self, seen: &(dyn Fn() + Sync)) -> Result<(Findings, Day), TransferError> {
+        let source = self.source(Extent::All)?;
+        let mut findings = Findings::default();
+        for (kind, day) in source.days() {
+            for id in source.listed(kind, day)?.ids {
+                seen();
+                match source.held(kind, day, id)?.content {
+                    Content::Envelope(_) => findings.records += 1,
+                    Content::Burned => findings.marks += 1,
+                    Content::Lost => findings.envelopes_lost += 1,
+                }
+            }
+        }
+        Ok((findings, source.outline().latest))
+    }
+
+    /// Opens a store that was made just now as a relay does, gives it its statements, and sees whether it stands where it
+    /// should.
+    pub(super) async fn settle(&self, statements: &Statements, outline: &Outline) -> Result<(), TransferError> {
+        match self.engine {
+            Engine::Sled => {
+                let store = SledStore::open(&self.sled(), UnwrapErr(SysRng)).map_err(of(&self.directory))?;
+                settle(&store, statements, outline).await
+            }
+            _ => {
+                let store = JournalStore::open(&self.journal(), UnwrapErr(SysRng)).map_err(of(&self.directory))?;
+                settle(&store, statements, outline).await
+            }
+        }
+    }
+
+    /// Whether there is nothing that anybody could miss: no folder, an empty one, or an empty store, which is kept from
+    /// others until the answer is dropped.
+    pub(super) fn vacant(&self) -> Result<Option<Box<dyn Source>>, TransferError> {
+        let not_empty = || TransferError::NotEmpty(self.directory.clone());
+        match self.directory.read_dir() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(at(&self.directory)(error)),
+            Ok(mut entries) => {
+                if entries.next().is_none() {
+                    return Ok(None);
+                }
+            }
+        }
+        if !self.directory.join("manifest").is_file() {
+            return Err(not_empty());
+        }
+        let source = self.source(Extent::All)?;
+        let Outline { heads, .. } = source.outline();
+        let empty = source.days().is_empty() && heads.iter().all(|head| head.number() == 0);
+        if empty && self.statements()?.is_empty() { Ok(Some(source)) } else { Err(not_empty()) }
+    }
+}
+
+async fn settle<S: Store>(store: &S, statements: &Statements, outline: &Outline) -> Result<(), TransferError> {
+    for (shelf, name, bytes) in statements {
+        store.put_statement(*shelf, name.clone(), bytes.clone()).await?;
+    }
+    for kind in [Kind::Letter, Kind::Chunk] {
+        if store.head(kind).await? != outline.head(kind) {
+            return Err(TransferError::Damaged("its batches do not reach its head"));
+        }
+    }
+    store.close().await?;
+    Ok(())
+}
+
+/// A folder that is being made, beside where it will be. It goes if nothing comes of it.
+pub(super) struct Staged {
+    pub(super) path: PathBuf,
+    kept: bool,
+}
+
+impl Staged {
+    /// Not made yet.
+    pub(super) fn for_folder(path: &Path) -> Result<Self, TransferError> {
+        let mut name = path.file_name().ok_or_else(|| TransferError::Exists(path.to_owned()))?.to_owned();
+        name.push(".unfinished");
+        let staged = path.with_file_name(name);
+        if staged.symlink_metadata().is_ok() {
+            return Err(TransferError::Unfinished(staged));
+        }
+        Ok(Self { path: staged, kept: false })
+    }
+
+    /// Takes its place, where there may be an empty folder.
+    pub(super) fn keep(mut self, path: &Path) -> Result<(), TransferError> {
+        std::fs::rename(&self.path, path).map_err(at(path))?;
+        self.kept = true;
+        let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(above).and_then(|above| above.sync_all()).map_err(at(above))
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.kept {
+            // There may be nothing.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}

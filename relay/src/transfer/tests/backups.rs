@@ -1,0 +1,166 @@
+//! Backups: of relays that run, and what of them comes back.
+
+use super::*;
+use crate::transfer::{Backup, restore};
+use crate::{ConfigFile, read_key_file, write_key_file};
+use std::os::unix::fs::PermissionsExt as _;
+
+fn configure(home: &Home, more: &str) {
+    std::fs::write(home.path("relay.toml"), format!("card = \"{CARD}\"\n{more}")).unwrap();
+    write_key_file(&home.path("relay.key"), &key()).unwrap();
+}
+
+fn back_up(home: &Home, letters: bool, name: &str) -> Result<Summary, TransferError> {
+    let config = ConfigFile::read(home.folder.path()).unwrap();
+    let backup = Backup { folder: home.folder.path(), config: &config, key: &key(), letters };
+    backup.write(&home.path(name), &nothing)
+}
+
+/// Restores a backup into a folder of its own.
+async fn restored(home: &Home, name: &str, today: Day) -> (Home, Summary) {
+    let new = Home::new(home.engine);
+    let summary = restore(&new.path("relay"), &home.path(name), today, &nothing).await.unwrap();
+    std::fs::rename(new.path("relay").join("data"), new.path("data")).unwrap();
+    (new, summary)
+}
+
+#[tokio::test]
+async fn a_backup_without_letters_holds_none_and_the_chain_goes_on() {
+    let home = Home::new(Engine::Journal);
+    configure(&home, "");
+    home.fill().await;
+    let summary = back_up(&home, false, "backup").unwrap();
+    assert_eq!((summary.batches, summary.letters, summary.chunks, summary.burned), (0, 0, 0, 0));
+    let file = home.path("backup");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(std::fs::metadata(&file).unwrap().len() < 1_000);
+
+    let (new, _) = restored(&home, "backup", TODAY).await;
+    let folder = new.path("relay");
+    assert_eq!(std::fs::read(folder.join("relay.toml")).unwrap(), std::fs::read(home.path("relay.toml")).unwrap());
+    assert_eq!(read_key_file(&folder.join("relay.key")).unwrap().expose(), key().expose());
+    assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    let (before, after) = (home.seen().await, new.seen().await);
+    assert_eq!((after.heads, after.latest), (before.heads, before.latest));
+    assert_eq!(after.batches, [vec![], vec![]]);
+}
+
+#[tokio::test]
+async fn what_had_expired_or_been_burned_does_not_come_back() {
+    for engine in ["journal", "sled"] {
+        let home = Home::new(engine.parse().unwrap());
+        configure(&home, &format!("store = \"{engine}\"\n"));
+        home.fill().await;
+        back_up(&home, true, "backup").unwrap();
+        let bytes = std::fs::read(home.path("backup")).unwrap();
+        for (seed, there) in [(101, false), (106, false), (100, true)] {
+            let envelope = envelope(seed);
+            let part = &envelope.as_bytes()[..32];
+            let found = bytes.iter().enumerate().any(|(at, byte)| *byte == part[0] && bytes[at..].starts_with(part));
+            assert_eq!(found, there, "{seed}");
+        }
+        let (new, summary) = restored(&home, "backup", day(1 + LIFE)).await;
+        assert_eq!((summary.expired, summary.letters > 0), (2, true));
+        let after = new.seen().await;
+        assert_eq!(after.letters[..4], [None, None, None, Some(envelope(3))]);
+        assert_eq!(after.heads, home.seen().await.heads);
+
+        let (new, summary) = restored(&home, "backup", TODAY).await;
+        assert_eq!((summary.expired, summary.burned > 0), (0, true));
+        let after = new.seen().await;
+        assert_eq!(after.chunks[..2], [Some(envelope(100)), None]);
+        assert_eq!(after.again[LETTERS.count() + 1], PutOutcome::Conflict, "a burned id stays known");
+    }
+}
+
+/// What is listed while the backup is being made is either there with all it lists, or comes after the head.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_of_a_store_in_use_is_as_the_store_was_at_one_moment() {
+    let home = Home::new(Engine::Journal);
+    configure(&home, "");
+    let store = Arc::new(home.journal());
+    let writer = {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            for n in 0..400u64 {
+                let day = day(n as u32 / 100);
+                stored(&*store, letter(n, day)).await;
+                stored(&*store, chunk(1_000 + n, day)).await;
+                if n % 5 == 4 {
+                    store.seal(Kind::Letter).await.unwrap();
+                    store.seal(Kind::Chunk).await.unwrap();
+                }
+                if n % 3 == 2 {
+                    store.burn(id(999 + n), burn_key(999 + n)).await.unwrap();
+                }
+            }
+        })
+    };
+    let mut backups = Vec::new();
+    while !writer.is_finished() || backups.len() < 2 {
+        let name = format!("backup-{}", backups.len());
+        let summary = tokio::task::block_in_place(|| back_up(&home, true, &name)).unwrap();
+        assert_eq!(summary.lost, 0);
+        backups.push(name);
+    }
+    writer.await.unwrap();
+    let batches = store.batches_from(Kind::Letter, 1, 999).await.unwrap();
+    let mut sizes = Vec::new();
+    for name in backups.iter().step_by(backups.len().div_ceil(5)) {
+        let (new, _) = restored(&home, name, TODAY).await;
+        let copy = new.journal();
+        let copied = copy.batches_from(Kind::Letter, 1, 999).await.unwrap();
+        assert_eq!(copied[..], batches[..copied.len()], "as announced, without a gap");
+        assert_eq!(copy.pending(Kind::Letter).await.unwrap(), None, "what waits is not backed up");
+        assert_eq!(copy.damage(), crate::store::Damage::default());
+        for id in copied.iter().flat_map(|batch| batch.ids()) {
+            assert!(copy.get(Kind::Letter, None, &[*id]).await.unwrap()[0].is_some());
+        }
+        sizes.push(copied.len());
+    }
+    assert!(sizes.iter().any(|size| *size > 0) && sizes.len() > 1, "{sizes:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_restored_over_anything_and_nothing_half_done_is_left() {
+    let home = Home::new(Engine::Journal);
+    configure(&home, "");
+    home.fill().await;
+    back_up(&home, true, "backup").unwrap();
+    let file = home.path("backup");
+    let error = restore(home.folder.path(), &file, TODAY, &nothing).await.unwrap_err();
+    assert!(matches!(error, TransferError::Exists(_)), "{error}");
+
+    let new = Home::new(Engine::Journal);
+    let bytes = std::fs::read(&file).unwrap();
+    for at in (0..bytes.len()).step_by(4_093) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        std::fs::write(new.path("bad"), changed).unwrap();
+        restore(&new.path("relay"), &new.path("bad"), TODAY, &nothing).await.unwrap_err();
+        assert_eq!(new.names(), ["bad"]);
+    }
+    let other = restore(&new.path("relay"), &home.export(), TODAY, &nothing).await;
+    assert!(matches!(other, Err(TransferError::OtherPurpose(_))));
+    assert!(matches!(home.import(&file, TODAY).await, Err(TransferError::OtherPurpose(_))));
+    assert_eq!(new.names(), ["bad"]);
+
+    let empty = Home::new(Engine::Journal);
+    restore(empty.folder.path(), &file, TODAY, &nothing).await.unwrap();
+    assert_eq!(empty.names(), ["data", "relay.key", "relay.toml"], "an empty folder will do");
+}
+
+#[tokio::test]
+async fn a_relay_that_has_never_run_is_backed_up_and_one_spread_over_folders_is_not() {
+    let home = Home::new(Engine::Journal);
+    configure(&home, "");
+    back_up(&home, false, "backup").unwrap();
+    let (new, _) = restored(&home, "backup", TODAY).await;
+    assert_eq!(names(&new.path("relay")), ["relay.key", "relay.toml"]);
+
+    for lines in ["data = \"/elsewhere\"", "key_file = \"../relay.key\""] {
+        std::fs::write(home.path("relay.toml"), format!("card = \"{CARD}\"\n{lines}\n")).unwrap();
+        let error = back_up(&home, false, "other").unwrap_err();
+        assert!(matches!(error, TransferError::Elsewhere(_)), "{error}");
+    }
+}

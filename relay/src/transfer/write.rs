@@ -1,0 +1,86 @@
+//! Writing a file.
+
+use super::error::{TransferError, at};
+use super::format::{MAGIC, Section};
+use super::rules::Rules;
+use cssr_proto::Hash;
+use sha2::{Digest as _, Sha256};
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, BufWriter, ErrorKind, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// A file that only its owner may read, and that has its name once it is finished. One that is dropped before is removed.
+pub(super) struct Output {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: BufWriter<File>,
+    hash: Sha256,
+    rules: Rules,
+}
+
+impl Output {
+    pub(super) fn create(path: &Path) -> Result<Self, TransferError> {
+        if path.symlink_metadata().is_ok() {
+            return Err(TransferError::Exists(path.to_owned()));
+        }
+        let mut suffix = [0; 8];
+        getrandom::fill(&mut suffix).map_err(|error| at(path)(io::Error::other(error)))?;
+        let temporary = folder(path).join(format!(".{:016x}.new", u64::from_be_bytes(suffix)));
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(at(path))?;
+        let output = Self {
+            path: path.to_owned(),
+            temporary,
+            file: BufWriter::with_capacity(1 << 20, file),
+            hash: Sha256::new(),
+            rules: Rules::default(),
+        };
+        // The mode above is cut by the umask; this one is not.
+        output.file.get_ref().set_permissions(Permissions::from_mode(0o600)).map_err(at(path))?;
+        output.begun()
+    }
+
+    fn begun(mut self) -> Result<Self, TransferError> {
+        self.write(MAGIC)?;
+        Ok(self)
+    }
+
+    /// What would not be read again is not written.
+    pub(super) fn section(&mut self, section: &Section) -> Result<(), TransferError> {
+        self.rules.check(section)?;
+        self.write(&section.encode())
+    }
+
+    /// Makes it last, under its name.
+    pub(super) fn finish(mut self) -> Result<(), TransferError> {
+        let hash = Hash(self.hash.clone().finalize().into());
+        self.section(&Section::End(hash))?;
+        let finish = |output: &mut Self| -> io::Result<()> {
+            output.file.flush()?;
+            output.file.get_ref().sync_all()?;
+            std::fs::hard_link(&output.temporary, &output.path)?;
+            std::fs::remove_file(&output.temporary)?;
+            File::open(folder(&output.path))?.sync_all()
+        };
+        finish(&mut self).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => TransferError::Exists(self.path.clone()),
+            _ => at(&self.path)(error),
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), TransferError> {
+        self.hash.update(bytes);
+        self.file.write_all(bytes).map_err(at(&self.path))
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        // Gone already if it was finished.
+        let _ = std::fs::remove_file(&self.temporary);
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
