@@ -33,3 +33,4 @@ mod rig;
 mod sealing;
 mod shutdown;
 mod tls;
+mod transfer;

@@ -110,7 +110,7 @@ async fn a_second_relay_on_the_same_folder_is_refused() {
 async fn help_says_what_there_is() {
     let (output, out, _) = run(&["--help"]).await;
     assert!(output.status.success());
-    for word in ["init", "serve", "forward", "check-config"] {
+    for word in ["init", "serve", "forward", "check-config", "check", "export", "import", "backup", "restore"] {
         assert!(out.contains(word), "{out}");
     }
     let nowhere: PathBuf = tempfile::tempdir().unwrap().path().join("x");

@@ -1,0 +1,164 @@
+//! `check`, `export`, `import`, `backup` and `restore`, as an operator uses them.
+
+use crate::client::{Client, burn_key, chunk, error, id, letter};
+use crate::office::Office;
+use crate::process::{Running, SEAL_AT_ONCE, configured, path, run};
+use cssr_proto::index::{Head, letter_genesis};
+use cssr_proto::request::{NextBatches, Request};
+use cssr_proto::response::Response;
+use cssr_proto::wire_error::ErrorCode;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
+
+/// Runs a command that must go well; gives what it told.
+async fn told(arguments: &[&str]) -> Value {
+    let (output, out, err) = run(&[arguments, &["--json"]].concat()).await;
+    assert!(output.status.success(), "{arguments:?}: {out}{err}");
+    serde_json::from_str(&out).unwrap()
+}
+
+/// Runs a command that must fail; gives what it said.
+async fn refused(arguments: &[&str]) -> String {
+    let (output, out, err) = run(arguments).await;
+    assert_eq!((output.status.code(), out.as_str()), (Some(1), ""), "{arguments:?}: {err}");
+    err
+}
+
+async fn post(client: &mut Client, request: Request) {
+    assert!(matches!(client.ask(request).await, Response::Posted));
+}
+
+/// The batches that a courier is shown, by kind, number and chain value, and how many ids they list.
+async fn mirrored(relay: &Running, office: &Office) -> (BTreeSet<(u8, u64, String)>, usize) {
+    let mut courier = relay.client().await;
+    office.become_courier(&mut courier, 0).await;
+    courier.send(Request::Drain(NextBatches { letters: 1, chunks: 1 })).await;
+    let (mut batches, mut ids) = (BTreeSet::new(), 0);
+    loop {
+        match courier.receive().await {
+            Response::Batch(kind, batch) => {
+                ids += batch.ids().len();
+                batches.insert((kind.byte(), batch.number(), batch.chain_value().to_string()));
+            }
+            Response::Envelope(_) => {}
+            Response::CaughtUp(_) => return (batches, ids),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn mode(path: &str) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_is_backed_up_while_it_runs_checked_and_moved_from_engine_to_engine() {
+    let (folder, mut office, key) = configured(SEAL_AT_ONCE).await;
+    let (folder, scratch) = (folder.path(), tempfile::tempdir().unwrap());
+    let files = ["public", "letters", "export", "relay"].map(|name| scratch.path().join(name));
+    let [public, letters, export, new] = files.each_ref().map(|file| path(file));
+    let here = path(folder);
+
+    let relay = Running::start(folder, &[]).await;
+    let address = relay.address;
+    office.open(async || Client::connect(address).await, Head::genesis(letter_genesis(&key))).await;
+    let mut client = relay.client().await;
+    for seed in 0..10 {
+        post(&mut client, letter(seed)).await;
+        post(&mut client, chunk(100 + seed)).await;
+    }
+    let burn = Request::Burn { id: id(103), key: *burn_key(103).as_bytes() };
+    assert!(matches!(client.ask(burn).await, Response::Burned));
+    let announced = loop {
+        let (batches, ids) = mirrored(&relay, &office).await;
+        if ids == 20 {
+            break batches;
+        }
+        tokio::task::yield_now().await;
+    };
+
+    // While it runs and more comes in.
+    let mut poster = relay.client().await;
+    let posting = tokio::spawn(async move {
+        for seed in 1_000..1_200 {
+            post(&mut poster, letter(seed)).await;
+        }
+    });
+    let of_public = told(&["backup", "--config", here, public]).await;
+    assert_eq!((&of_public["letters"], of_public["statements"].as_u64().unwrap() > 5), (&0.into(), true));
+    let of_letters = told(&["backup", "--config", here, "--letters", letters]).await;
+    assert!(of_letters["letters"].as_u64().unwrap() >= 10 && of_letters["burned"] == 1, "{of_letters}");
+    posting.await.unwrap();
+    assert_eq!((mode(public), mode(letters)), (0o600, 0o600));
+    for command in [&["check", "--config", here][..], &["export", "--config", here, export]] {
+        assert!(refused(command).await.contains("another relay has this store open"));
+    }
+    assert!(refused(&["backup", "--config", here, public]).await.contains("is there already"));
+    relay.stop("-TERM").await;
+
+    // Checked, and moved.
+    assert_eq!(told(&["check", "--config", here]).await["ok"], true);
+    let exported = told(&["export", "--config", here, export]).await;
+    assert_eq!((&exported["letters"], &exported["chunks"], &exported["burned"]), (&210.into(), &9.into(), &1.into()));
+    assert!(refused(&["import", "--config", here, export]).await.contains("not empty"));
+    std::fs::rename(folder.join("data"), folder.join("data-before")).unwrap();
+    let mut config = std::fs::read_to_string(folder.join("relay.toml")).unwrap();
+    config += "store = \"sled\"\n";
+    std::fs::write(folder.join("relay.toml"), config).unwrap();
+    assert!(refused(&["import", "--config", here, letters]).await.contains("restore"));
+    assert_eq!(told(&["import", "--config", here, export]).await, exported);
+    assert_eq!(told(&["check", "--config", here]).await["ok"], true);
+    let moved = Running::start(folder, &[]).await;
+    assert!(mirrored(&moved, &office).await.0.is_superset(&announced));
+    let again = moved.client().await.ask(chunk(103)).await;
+    assert_eq!(error(&again), ErrorCode::Conflict, "what was burned does not come back");
+    moved.stop("-TERM").await;
+
+    // From the backup, in a folder that is not there.
+    assert_eq!(told(&["restore", "--config", new, letters]).await, of_letters);
+    assert_eq!((mode(new), mode(path(&files[3].join("relay.key")))), (0o700, 0o600));
+    assert!(refused(&["restore", "--config", new, letters]).await.contains("is there already"));
+    let relay = Running::start(&files[3], &[]).await;
+    assert_eq!(relay.client().await.relay, key);
+    assert!(mirrored(&relay, &office).await.0.is_superset(&announced));
+    let again = relay.client().await.ask(chunk(103)).await;
+    assert_eq!(error(&again), ErrorCode::Conflict, "burned, and known");
+    relay.stop("-TERM").await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_damaged_is_told_with_its_places_and_exit_code_1() {
+    let (folder, mut office, key) = configured(SEAL_AT_ONCE).await;
+    let folder = folder.path();
+    let relay = Running::start(folder, &[]).await;
+    let address = relay.address;
+    office.open(async || Client::connect(address).await, Head::genesis(letter_genesis(&key))).await;
+    post(&mut relay.client().await, letter(1)).await;
+    relay.stop("-TERM").await;
+    let day = std::fs::read_dir(folder.join("data/days")).unwrap().next().unwrap().unwrap().path();
+    let journal = day.join("journal");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    let at = bytes.iter().position(|byte| *byte != 0).unwrap();
+    bytes[at + 9_000] ^= 1;
+    std::fs::write(&journal, bytes).unwrap();
+    let note = std::fs::read_dir(folder.join("data/statements/notes")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&note).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&note, bytes).unwrap();
+
+    let (output, out, err) = run(&["check", "--config", path(folder), "--json"]).await;
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    let told: Value = serde_json::from_str(&out).unwrap();
+    let files: Vec<_> =
+        told["findings"].as_array().unwrap().iter().map(|found| found["file"].as_str().unwrap()).collect();
+    assert_eq!(told["ok"], false);
+    for file in [&journal, &note] {
+        let file = path(file.strip_prefix(folder.join("data")).unwrap());
+        assert!(files.contains(&file), "{out}");
+    }
+    let offset = (at / 16_384 * 16_384) as u64;
+    assert!(told["findings"].as_array().unwrap().iter().any(|found| found["offset"] == offset), "{out}");
+    let (_, out, _) = run(&["check", "--config", path(folder)]).await;
+    assert!(out.contains(&format!("journal at {offset}: a block does not open")), "{out}");
+}
