@@ -2,6 +2,7 @@
 
 mod backups;
 mod files;
+mod rules;
 
 use super::place::Place;
 use super::{Summary, TransferError, export, import};
