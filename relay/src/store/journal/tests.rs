@@ -6,6 +6,7 @@ mod failing;
 mod forgetting;
 mod model;
 mod power;
+mod reading;
 mod sim;
 
 use super::super::conformance::{AMPLE, Engine, burn_key, chunk, day, envelope, got, id, letter, relay_key, stored};

@@ -1,0 +1,169 @@
+//! Reading for a backup while a relay writes: whatever happens between two reads, what was read is as the store was at one
+//! moment.
+
+use super::super::disk::{Disk, DiskFile, Lock};
+use super::super::reader::{Extent, JournalReader};
+use super::super::{JournalConfig, JournalStore};
+use super::power::{block_on, open};
+use super::sim::Sim;
+use crate::store::conformance::{AMPLE, LIVES, burn_key, chunk, day, id, letter, relay_key, stored};
+use crate::store::transfer::{Content, Source as _};
+use crate::store::{Kind, Store as _};
+use std::fs::TryLockError;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+type Action = Mutex<Option<Box<dyn FnOnce() + Send>>>;
+
+/// A disk on which something happens before the read of a number.
+#[derive(Clone)]
+struct Between {
+    sim: Sim,
+    left: Arc<AtomicU64>,
+    action: Arc<Action>,
+}
+
+struct BetweenFile(Arc<dyn DiskFile>, Between);
+
+impl std::fmt::Debug for Between {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Between")
+    }
+}
+
+impl std::fmt::Debug for BetweenFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BetweenFile")
+    }
+}
+
+impl Disk for Between {
+    fn make_folder(&self, path: &Path) -> io::Result<bool> {
+        panic!("{path:?} is made by somebody who reads")
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        self.sim.list(folder)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        panic!("{path:?} is made by somebody who reads")
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(BetweenFile(self.sim.open(path)?, self.clone())))
+    }
+
+    fn rename(&self, from: &Path, _: &Path) -> io::Result<()> {
+        panic!("{from:?} is renamed by somebody who reads")
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        panic!("{path:?} is removed by somebody who reads")
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        panic!("{path:?} is removed by somebody who reads")
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        self.sim.sync_folder(path)
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, TryLockError> {
+        self.sim.lock(path)
+    }
+}
+
+impl DiskFile for BetweenFile {
+    fn length(&self) -> io::Result<u64> {
+        self.0.length()
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        if self.1.left.fetch_sub(1, Ordering::Relaxed) == 1
+            && let Some(action) = self.1.action.lock().unwrap().take()
+        {
+            action();
+        }
+        self.0.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+        panic!("somebody who reads writes")
+    }
+
+    fn allocate(&self, _: u64, _: u64) -> io::Result<()> {
+        panic!("somebody who reads writes")
+    }
+
+    fn punch(&self, _: u64, _: u64) -> io::Result<()> {
+        panic!("somebody who reads writes")
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn forget_cached(&self) -> io::Result<()> {
+        self.0.forget_cached()
+    }
+}
+
+/// A day with a batch of letters and one of chunks; what waits; and the next day's first letter, so that it is known.
+async fn filled(sim: &Sim) -> JournalStore {
+    let store = open(sim, 0).unwrap();
+    for seed in 0..4 {
+        stored(&store, letter(seed, day(0))).await;
+        stored(&store, chunk(100 + seed, day(0))).await;
+    }
+    store.seal(Kind::Letter).await.unwrap();
+    store.seal(Kind::Chunk).await.unwrap();
+    stored(&store, letter(10, day(0))).await;
+    stored(&store, letter(11, day(1))).await;
+    store
+}
+
+/// Batches of both days, with envelopes that were not there before; and a burn.
+async fn work(store: &JournalStore) {
+    store.burn(id(101), burn_key(101)).await.unwrap();
+    for seed in 20..28 {
+        stored(store, letter(seed, day(1))).await;
+    }
+    while store.seal(Kind::Letter).await.unwrap().is_some() {}
+}
+
+#[test]
+fn whatever_happens_between_two_reads_what_was_read_fits_together() {
+    let config = JournalConfig { directory: "/store".into(), relay: relay_key(), quotas: AMPLE };
+    let mut heads = std::collections::BTreeSet::new();
+    for at in (1..900).step_by(11) {
+        let sim = Sim::new(at);
+        let store = Arc::new(block_on(filled(&sim)));
+        let writer = Arc::clone(&store);
+        let action = move || std::thread::spawn(move || block_on(work(&writer))).join().unwrap();
+        let action: Arc<Action> = Arc::new(Mutex::new(Some(Box::new(action))));
+        let disk = Between { sim: sim.clone(), left: Arc::new(AtomicU64::new(at)), action };
+        let reader = JournalReader::open_on(Arc::new(disk), &config, Extent::Listed).unwrap();
+        let head = reader.outline().heads[0].number();
+        let mut numbers = Vec::new();
+        for (kind, day) in reader.days() {
+            let listed = reader.listed(kind, day).unwrap();
+            if kind == Kind::Letter {
+                numbers.extend(listed.batches.iter().map(|batch| batch.number()));
+            }
+            for id in listed.ids {
+                let held = reader.held(kind, day, id).unwrap();
+                assert!(held.content != Content::Lost, "at {at}: {kind:?} of {day}");
+            }
+        }
+        assert_eq!(numbers, (1..=head).collect::<Vec<_>>(), "at {at}");
+        heads.insert(head);
+        let batches = block_on(store.batches_from(Kind::Letter, 1, 99)).unwrap();
+        assert!(batches.len() as u64 >= head);
+        block_on(store.expire(day(1), LIVES)).unwrap();
+    }
+    assert!(heads.len() > 1, "some see what happened, and some do not: {heads:?}");
+}
