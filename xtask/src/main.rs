@@ -7,6 +7,7 @@
 mod bench;
 mod checkout;
 mod crash;
+mod deb;
 mod man;
 mod require;
 mod test;
@@ -31,6 +32,8 @@ enum Command {
     },
     /// Kill relays and cut their power, many times, and look for what was lost.
     Crash(crash::Options),
+    /// Build the relay's Debian package; its path is the last line.
+    Deb(deb::Options),
     /// Write the manual pages and shell completions of all programs into the target folder.
     Man,
     /// Run every test; with CSSR_REQUIRE=all a missing tool is a failure.
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     match Command::parse() {
         Command::Bench { arguments } => bench::run(&arguments),
         Command::Crash(options) => crash::run(&options),
+        Command::Deb(options) => deb::run(&options),
         Command::Man => man::run(),
         Command::Test => test::run(),
         Command::Try(options) => r#try::run(&options),

@@ -19,7 +19,8 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn write() -> io::Result<bool> {
+/// Writes them; whether that went well.
+pub(crate) fn write() -> io::Result<bool> {
     let target = checkout::target_dir();
     let folders = ["man", "completions"].map(|name| target.join(name));
     for folder in &folders {

@@ -12,8 +12,8 @@ pub(crate) fn everything() -> bool {
 
 /// Whether this machine has the tool that a test names in `#[ignore = "needs TOOL"]`.
 ///
-/// `root` is the right to be root, `loop-device` that and what a file system on an image takes; everything else is a
-/// program on the search path.
+/// `root` is the right to be root, `loop-device` that and what a file system on an image takes, `debian-package` that and
+/// what builds and installs one; everything else is a program on the search path.
 pub(crate) fn has(tool: &str) -> bool {
     match tool {
         "root" => fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0),
@@ -21,6 +21,9 @@ pub(crate) fn has(tool: &str) -> bool {
             has("root")
                 && Path::new("/dev/loop-control").exists()
                 && ["mkfs.ext4", "mount", "umount", "python3"].into_iter().all(on_path)
+        }
+        "debian-package" => {
+            has("root") && ["cargo-deb", "dpkg", "systemd-sysusers", "systemd-tmpfiles"].into_iter().all(on_path)
         }
         // One browser, three packagings.
         "chromium" => ["chromium", "chromium-browser", "google-chrome"].into_iter().any(on_path),
