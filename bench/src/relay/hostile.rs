@@ -104,7 +104,7 @@ async fn once(kind: Kind, to: SocketAddr, done: &AtomicU64) -> Result<(), RelayF
         Kind::Greetings => drop(Client::connect(to).await?),
         Kind::Malformed => {
             let mut client = Client::connect(to).await?;
-            let head = Head { kind: 0x77, request: 1, part: 5, parts: 2 };
+            let head = Head { kind: 0x77, request: 1, part: 1, parts: 2 };
             let frame = Frame::large(head, &Fields::NONE, &[9; ENVELOPE]).map_err(RelayFailure::wrong)?;
             client.send_frame(&frame).await?;
             client.swallow(1).await?;

@@ -102,7 +102,7 @@ async fn look_until_the_end(mut source: Client, told: Arc<Told>) {
 }
 
 /// Watches until the mirror holds all of these seeds, intact. Gives the batches.
-async fn watch_for(client: &mut Client, key: &RelayPublicKey, wanted: &[u64]) -> BTreeMap<(u8, u64), Batch> {
+pub async fn watch_for(client: &mut Client, key: &RelayPublicKey, wanted: &[u64]) -> BTreeMap<(u8, u64), Batch> {
     let mut missing: BTreeMap<EnvelopeId, u64> = wanted.iter().map(|seed| (id(*seed), *seed)).collect();
     let mut heads = [Head::genesis(letter_genesis(key)), Head::genesis(chunk_genesis(key))];
     let mut listed = BTreeSet::new();

@@ -16,6 +16,7 @@ mod errors;
 mod flood;
 mod forward;
 mod gate;
+mod hostile;
 #[path = "../support/image.rs"]
 mod image;
 mod kill;
