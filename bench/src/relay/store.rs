@@ -118,13 +118,14 @@ async fn churn<E: Engine>(options: &Options, rounds: &mut Rounds) -> Result<(), 
             }
             puts.push(chunk);
         }
+        // Listed a few dozen at a time, as a relay with so many a day does.
         for some in puts.chunks(WRITERS) {
             futures_util::future::try_join_all(some.iter().map(|put| store.put(put.clone()))).await?;
+            for kind in [Kind::Letter, Kind::Chunk] {
+                while store.seal(kind).await?.is_some() {}
+            }
         }
         futures_util::future::try_join_all(burns.into_iter().map(|(id, key)| store.burn(id, key))).await?;
-        for kind in [Kind::Letter, Kind::Chunk] {
-            while store.seal(kind).await?.is_some() {}
-        }
     }
     store.close().await?;
     let live = (A_DAY + A_DAY / 4) * (LIVES.letters as usize + 1) * ENVELOPE;
