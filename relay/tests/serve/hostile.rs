@@ -26,7 +26,7 @@ const HOSTILE: u64 = 50;
 const SECONDS: u64 = 4;
 const SECONDS_WANTED: &str = "CSSR_FLOOD_SECONDS";
 /// So that work takes no time to speak of where nothing is optimised.
-const LIMITS: &str = "letter_effort_most = 2\nchunk_effort_most = 2\nhandshake_timeout = \"2s\"\nconnections = 64\n";
+const LIMITS: &str = "letter_effort_most = 2\nchunk_effort_most = 2\n";
 /// What a relay may grow by that keeps 900 connections and all that is in flight in bounds.
 const MEMORY: u64 = 256 << 20;
 /// Envelopes that find their way in at the lowest price, and some that pay.

@@ -1,8 +1,9 @@
-//! What operators put around the relay, from the files in `packaging/`: a real nginx, and the unit for systemd.
+//! What operators put around the relay, from the files in `packaging/`: a real nginx, a real tor, and the unit for systemd.
 
 use crate::certificate::Authority;
 use crate::client::{Client, letter};
 use crate::process::{Running, SEAL_AT_ONCE, configured, path};
+use cssr_proto::Address;
 use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
@@ -111,6 +112,46 @@ async fn a_session_passes_through_nginx_and_leaves_nothing_there() {
     for place in PLACES {
         assert_eq!(std::fs::read_dir(nginx.folder.path().join(place)).unwrap().count(), 0, "{place}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs tor"]
+async fn tor_makes_an_onion_service_of_the_packaged_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = folder.path().join("cssr-relay");
+    let torrc = std::fs::read_to_string(packaging("tor/torrc")).unwrap();
+    assert_eq!(torrc.matches("HiddenServiceDir /var/lib/tor/cssr-relay\n").count(), 1);
+    let torrc =
+        torrc.replace("HiddenServiceDir /var/lib/tor/cssr-relay\n", &format!("HiddenServiceDir {}\n", path(&service)));
+    let file = folder.path().join("torrc");
+    std::fs::write(&file, torrc).unwrap();
+    // It makes the service's keys, and connects to nobody.
+    let data = folder.path().join("data");
+    let alone = ["--DisableNetwork", "1", "--SocksPort", "0", "--defaults-torrc", "/dev/null"];
+    let mut tor = Command::new("tor");
+    tor.args(["-f", path(&file), "--DataDirectory", path(&data)])
+        .args(alone)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut tor = tor.kill_on_drop(true).spawn().unwrap();
+    let hostname = service.join("hostname");
+    let address = async {
+        loop {
+            match std::fs::read_to_string(&hostname) {
+                Ok(address) if address.ends_with('\n') => return address,
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let address = tokio::select! {
+        address = tokio::time::timeout(PATIENCE, address) => address.unwrap(),
+        ended = tor.wait() => panic!("tor does not take it: {ended:?}"),
+    };
+    tor.kill().await.unwrap();
+    let name = address.trim().strip_suffix(".onion").unwrap();
+    assert_eq!(name.len(), 56, "{address}");
+    let address: Address = format!("ws://{}", address.trim()).parse().unwrap();
+    assert!(address.as_str().ends_with(".onion"));
 }
 
 #[tokio::test]

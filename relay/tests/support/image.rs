@@ -20,12 +20,18 @@ pub struct Image {
 }
 
 impl Image {
-    /// An empty one.
+    /// An empty one, larger than any test needs.
+    #[allow(dead_code, reason = "tests that include this file need one of the two")]
     pub fn new() -> Self {
+        Self::of(SIZE)
+    }
+
+    /// An empty one of so many bytes.
+    pub fn of(size: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("disk")).unwrap();
         let file = std::fs::File::create_new(folder.path().join("image")).unwrap();
-        file.set_len(SIZE).unwrap();
+        file.set_len(size).unwrap();
         run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(folder.path().join("image")));
         let mut image = Self { folder, mounted: false };
         image.mount();
@@ -35,6 +41,13 @@ impl Image {
     /// What the disk holds.
     pub fn disk(&self) -> PathBuf {
         self.folder.path().join("disk")
+    }
+
+    /// Every byte of it, free blocks included. Nobody may have anything open on the disk.
+    #[allow(dead_code, reason = "not every test that includes this file looks at them")]
+    pub fn contents(mut self) -> Vec<u8> {
+        self.unmount();
+        std::fs::read(self.folder.path().join("image")).unwrap()
     }
 
     /// Cuts the power. From here on everything on the disk fails.
