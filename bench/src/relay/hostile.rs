@@ -1,7 +1,7 @@
 //! Clients that want to hurt: each does one kind of thing as fast as it is let, and comes back when it is thrown out.
 
 use super::client::{Client, websocket};
-use super::engine::{Letters, today};
+use super::engine::today;
 use super::failure::RelayFailure;
 use cssr_proto::frame::{Fields, Frame, Head};
 use cssr_proto::index::Group;
@@ -132,24 +132,19 @@ async fn once(kind: Kind, to: SocketAddr, done: &AtomicU64) -> Result<(), RelayF
 /// Bursts of requests with answers of known length.
 async fn flood(kind: Kind, to: SocketAddr, done: &AtomicU64) -> Result<(), RelayFailure> {
     let mut client = Client::connect(to).await?;
-    let mut letters = Letters::new();
-    let (again, _) = letters.next();
+    // Not `Letters`: those begin anew in each process, and the honest post them.
+    let id = || EnvelopeId::random(&mut UnwrapErr(SysRng));
+    let again = id();
     let bursts = if matches!(kind, Kind::Requests) { GRANTED } else { REFUSED };
     for number in 0..bursts * BURST {
         let random = UnwrapErr(SysRng).next_u32();
         let request = match kind {
-            Kind::Letters => {
-                let (id, bytes) = letters.next();
-                Request::Post(Post::letter(id, Postage::FREE, bytes))
-            }
-            Kind::Chunks => {
-                let (id, bytes) = letters.next();
-                Request::Post(Post::chunk(id, [1; 32], Postage::FREE, bytes))
-            }
+            Kind::Letters => Request::Post(Post::letter(id(), Postage::FREE, &[4; ENVELOPE])),
+            Kind::Chunks => Request::Post(Post::chunk(id(), [1; 32], Postage::FREE, &[4; ENVELOPE])),
             Kind::Again => Request::Post(Post::letter(again, Postage::FREE, &[5; ENVELOPE])),
             _ => match number % 4 {
                 0 => Request::Group(Group { day: today(), number: random % 500 }),
-                1 => Request::Fetch(EnvelopeId::random(&mut UnwrapErr(SysRng))),
+                1 => Request::Fetch(id()),
                 2 => Request::Have(List::new(vec![again]).map_err(RelayFailure::wrong)?),
                 _ => Request::Burn { id: again, key: *BurnKey::from_bytes([3; 32]).as_bytes() },
             },
