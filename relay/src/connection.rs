@@ -33,9 +33,11 @@ use tokio_tungstenite::tungstenite::Bytes;
 /// too many gets the error that tells so.
 const UNREAD_FACTOR: usize = 2;
 
-/// Events of one connection in a row, before it is the others' turn: who sends as fast as it can must not keep who sends
-/// little waiting for longer than some frames take.
-const TURN: u32 = 2;
+/// How much one connection does in a row before it is the others' turn: who sends as fast as it can must not keep who
+/// sends little waiting for longer than some frames take. A message from the peer counts as much as [`MESSAGE`] other
+/// things, among which are two for each frame of an answer.
+const TURN: u32 = 8;
+const MESSAGE: u32 = 4;
 
 /// What the loop waits for.
 enum Event {
@@ -123,10 +125,10 @@ async fn greet<S: Store, T: AsyncRead + AsyncWrite + Unpin>(
 
 impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
     async fn serve(mut self, mut stopped: watch::Receiver<bool>) -> End {
-        let mut happened = 0u32;
+        let mut done = 0;
         loop {
-            happened = happened.wrapping_add(1);
-            if happened.is_multiple_of(TURN) {
+            if done >= TURN {
+                done = 0;
                 tokio::task::yield_now().await;
             }
             let unanswered = self.answers.unanswered();
@@ -149,6 +151,7 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
                 () = until(paused), if paused.is_some() => Event::Back,
                 _ = stopped.wait_for(|stopped| *stopped), if self.ending.is_none() => Event::Stop,
             };
+            done += if matches!(event, Event::Socket(Happened::Message(_))) { MESSAGE } else { 1 };
             let now = Instant::now();
             let ended = match event {
                 Event::Socket(Happened::Message(message)) => {
