@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn many_greedy_holders_that_compete_get_equal_shares_and_leave_one() {
         let shares = Shares::new(1_024);
-        let mut held = vec![Vec::new(); 50].into_iter().map(|_: Vec<()>| Vec::new()).collect::<Vec<Vec<Place>>>();
+        let mut held: Vec<Vec<Place>> = (0..50).map(|_| Vec::new()).collect();
         for _ in 0..1_024 {
             for (number, places) in held.iter_mut().enumerate() {
                 places.extend(shares.take(Holder(number as u64)));

@@ -1,7 +1,7 @@
-//! Where envelopes and statements lie: the [`Store`] trait with its contract, and two engines.
+//! Where envelopes and statements lie: the [`Store`] trait with its contract, and the engines.
 //!
-//! For tests use [`MemoryStore`], the reference; for a relay on one machine [`SledStore`]. Every engine passes the
-//! suite in `conformance` (feature `testing`).
+//! For tests use [`MemoryStore`], the reference; for a relay on one machine [`JournalStore`], or [`SledStore`] to compare.
+//! Every engine passes the suite in `conformance` (feature `testing`).
 //!
 //! # Contract
 //! What holds for every verb of every engine:

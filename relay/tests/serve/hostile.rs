@@ -35,12 +35,15 @@ const DISK: u64 = 512 << 20;
 /// Does one kind of harm until the relay ends it.
 async fn harm(kind: u64, seed: u64, to: SocketAddr) -> Option<()> {
     match kind {
+        // Bytes that are no WebSocket.
         0 => return TcpStream::connect(to).await.ok()?.write_all(&[0x16; 70_000]).await.ok(),
+        // A message that is too large, from somebody who has not greeted.
         1 => {
             let stream = TcpStream::connect(to).await.ok()?;
             let (mut socket, _) = tokio_tungstenite::client_async("ws://relay.example.org/", stream).await.ok()?;
             return socket.send(Message::Binary(vec![7; 1 << 20].into())).await.ok();
         }
+        // Silence.
         2 => {
             let _silent = TcpStream::connect(to).await.ok()?;
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -49,6 +52,7 @@ async fn harm(kind: u64, seed: u64, to: SocketAddr) -> Option<()> {
         _ => {}
     }
     let mut client = Client::try_connect(to).await?;
+    // A frame that breaks the protocol.
     if kind == 3 {
         let frame = Frame::small(Head { kind: 0x33, request: 9, part: 1, parts: 2 }, &[]).unwrap();
         let message = client.session.seal(&frame).unwrap();
@@ -59,6 +63,7 @@ async fn harm(kind: u64, seed: u64, to: SocketAddr) -> Option<()> {
         let request = match kind {
             4 => letter(number),
             5 => chunk(number),
+            // The same one, again and again.
             6 => letter(seed),
             7 => Request::Index(today()),
             _ => Request::Fetch(id(number)),
