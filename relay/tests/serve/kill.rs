@@ -101,14 +101,15 @@ async fn look_until_the_end(mut source: Client, told: Arc<Told>) {
     }
 }
 
-/// Watches until the mirror holds all of these seeds, intact. Gives the batches.
+/// Watches until the mirror holds all of these seeds, intact, and everything else that is listed. Gives the batches.
 pub async fn watch_for(client: &mut Client, key: &RelayPublicKey, wanted: &[u64]) -> BTreeMap<(u8, u64), Batch> {
     let mut missing: BTreeMap<EnvelopeId, u64> = wanted.iter().map(|seed| (id(*seed), *seed)).collect();
     let mut heads = [Head::genesis(letter_genesis(key)), Head::genesis(chunk_genesis(key))];
     let mut listed = BTreeSet::new();
     let mut batches = BTreeMap::new();
     client.send(Request::Watch(FROM_START)).await;
-    while !missing.is_empty() {
+    let mut is_caught_up = false;
+    while !missing.is_empty() || !is_caught_up {
         match client.receive().await {
             Response::Batch(kind, batch) => {
                 let head = &mut heads[usize::from(kind.byte() - 1)];
@@ -123,7 +124,7 @@ pub async fn watch_for(client: &mut Client, key: &RelayPublicKey, wanted: &[u64]
                     assert!(one.frame.is_some_and(|frame| frame.envelope() == &envelope(seed)), "envelope {seed:x}");
                 }
             }
-            Response::CaughtUp(_) => {}
+            Response::CaughtUp(_) => is_caught_up = true,
             other => panic!("{other:?}"),
         }
     }
