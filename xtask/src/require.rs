@@ -23,7 +23,10 @@ pub(crate) fn has(tool: &str) -> bool {
                 && ["mkfs.ext4", "mount", "umount", "python3"].into_iter().all(on_path)
         }
         "debian-package" => {
-            has("root") && ["cargo-deb", "dpkg", "systemd-sysusers", "systemd-tmpfiles"].into_iter().all(on_path)
+            has("root")
+                && ["cargo-deb", "dpkg", "dpkg-shlibdeps", "systemd-sysusers", "systemd-tmpfiles", "unshare"]
+                    .into_iter()
+                    .all(on_path)
         }
         // One browser, three packagings.
         "chromium" => ["chromium", "chromium-browser", "google-chrome"].into_iter().any(on_path),

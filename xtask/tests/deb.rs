@@ -8,6 +8,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -105,6 +107,8 @@ fn the_package_installs_a_relay_that_starts_and_leaves_its_key_when_it_goes() {
     for file in [
         "usr/lib/systemd/system/cssr-relay.service",
         "usr/share/doc/cssr-relay/operating.md",
+        "usr/share/doc/cssr-relay/SECURITY.md",
+        "usr/share/doc/cssr-relay/CHANGELOG.md",
         "usr/share/doc/cssr-relay/copyright",
         "usr/share/doc/cssr-relay/examples/nginx.conf",
         "usr/share/doc/cssr-relay/examples/torrc",
@@ -127,17 +131,22 @@ fn the_package_installs_a_relay_that_starts_and_leaves_its_key_when_it_goes() {
     serves(&mut root.relay(), &folder);
 
     let said = root.dpkg(&["--purge", "cssr-relay"]);
-    assert!(said.contains("relay's key and letters is left"), "{said}");
-    assert!(!root.at("usr/bin/cssr-relay").exists() && folder.join("relay.key").exists());
+    assert!(said.contains("is left, with the relay's key") && said.contains("to destroy them"), "{said}");
+    assert!(!root.at("usr/bin/cssr-relay").exists());
+    for kept in ["relay.key", "relay.toml", "data/keys"] {
+        assert!(folder.join(kept).exists(), "{kept}");
+    }
 }
 
 /// It starts, tells that it is the packaged version, and stops.
 fn serves(relay: &mut Command, folder: &Path) {
     let mut relay = Serving(relay.arg("serve").arg("--config").arg(folder).stdout(Stdio::piped()).spawn().unwrap());
-    let mut told = BufReader::new(relay.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (line, lines) = mpsc::channel();
+    let told = BufReader::new(relay.0.stdout.take().unwrap()).lines();
+    thread::spawn(move || told.map(Result::unwrap).try_for_each(|told| line.send(told)));
     let address = |line: String| line.split_once("://").unwrap().1.trim_end_matches("/metrics").to_owned();
-    TcpStream::connect(address(told.next().unwrap())).unwrap();
-    let mut metrics = TcpStream::connect(address(told.next().unwrap())).unwrap();
+    TcpStream::connect(address(lines.recv_timeout(PATIENCE).unwrap())).unwrap();
+    let mut metrics = TcpStream::connect(address(lines.recv_timeout(PATIENCE).unwrap())).unwrap();
     metrics.set_read_timeout(Some(PATIENCE)).unwrap();
     metrics.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
     let mut answer = String::new();
@@ -145,20 +154,109 @@ fn serves(relay: &mut Command, folder: &Path) {
     assert!(answer.contains(concat!("cssr_relay_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1")), "{answer}");
     let pid = relay.0.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    // Its output ends when it does.
+    assert_eq!(lines.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
     assert!(relay.0.wait().unwrap().success());
 }
 
 #[test]
 #[ignore = "needs debian-package"]
-fn the_scripts_are_plain_shell_and_an_upgrade_stops_nothing() {
+fn another_version_takes_nothing_away_and_a_relay_that_never_was_leaves_nothing() {
+    let (root, package) = (Root::new(), package());
+    root.dpkg(&["--install", &package]);
+    for file in ["relay.key", "relay.toml"] {
+        fs::write(root.at(HOME).join(file), "whatever is there").unwrap();
+    }
+    for removed in [false, true] {
+        if removed {
+            root.dpkg(&["--remove", "cssr-relay"]);
+        }
+        let again = root.dpkg(&["--install", &package]);
+        assert!(again.contains("not running and was not started"), "{again}");
+        for file in ["relay.key", "relay.toml"] {
+            assert_eq!(fs::read_to_string(root.at(HOME).join(file)).unwrap(), "whatever is there");
+        }
+    }
+    for file in ["relay.key", "relay.toml"] {
+        fs::remove_file(root.at(HOME).join(file)).unwrap();
+    }
+    let said = root.dpkg(&["--purge", "cssr-relay"]);
+    assert!(!said.contains("is left"), "{said}");
+    assert!(!root.at(HOME).exists());
+}
+
+/// Runs a maintainer script where systemd seems to run, and gives what it ran of systemd.
+///
+/// systemd is a script that writes down how it was called and fails at the calls that begin with one of `failing`. The
+/// system's own folders are hidden, so that nothing of this machine is touched.
+fn script(name: &str, arguments: &[&str], failing: &[&str]) -> (Output, Vec<String>) {
+    let fakes = tempfile::tempdir().unwrap();
+    let calls = fakes.path().join("calls");
+    let pattern = failing.iter().fold(String::from("never"), |all, call| format!("{all}|\"{call}\"*"));
+    let fake = format!(
+        "#!/bin/sh\necho \"${{0##*/}} $*\" >>{}\ncase \"${{0##*/}} $*\" in {pattern}) exit 1;; esac\n",
+        calls.display()
+    );
+    for tool in ["systemctl", "systemd-sysusers", "systemd-tmpfiles"] {
+        let file = fakes.path().join(tool);
+        fs::write(&file, &fake).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let hidden = "mount -t tmpfs none /run; mount -t tmpfs none /var/lib; mkdir -p /run/systemd/system; exec \"$@\"";
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/debian").join(name);
+    let mut run = Command::new("unshare");
+    run.args(["--mount", "sh", "-e", "-c", hidden, "sh"]).arg(script).args(arguments).env_remove("DPKG_ROOT");
+    let output = run.env("PATH", format!("{}:{}", fakes.path().display(), with_sbin())).output().unwrap();
+    let calls = fs::read_to_string(calls).unwrap_or_default();
+    (output, calls.lines().map(str::to_owned).collect())
+}
+
+#[test]
+#[ignore = "needs debian-package"]
+fn the_scripts_are_plain_shell() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/debian");
     for script in ["postinst", "prerm", "postrm"] {
         succeeded(&Command::new("sh").arg("-n").arg(folder.join(script)).output().unwrap());
     }
-    let (root, package) = (Root::new(), package());
-    root.dpkg(&["--install", &package]);
-    fs::write(root.at(HOME).join("relay.key"), "whatever is there").unwrap();
-    let again = root.dpkg(&["--install", &package]);
-    assert!(!again.contains("nothing was started"), "{again}");
-    assert_eq!(fs::read_to_string(root.at(HOME).join("relay.key")).unwrap(), "whatever is there");
+}
+
+#[test]
+#[ignore = "needs debian-package"]
+fn systemd_starts_only_a_relay_that_was_running_and_stops_it_only_when_the_program_goes() {
+    const STOPPED: &[&str] = &["systemctl --quiet is-active"];
+    const MADE: [&str; 4] = [
+        "systemd-sysusers --root=/ cssr-relay.conf",
+        "systemd-tmpfiles --root=/ --create cssr-relay.conf",
+        "systemctl daemon-reload",
+        "systemctl --quiet is-active cssr-relay",
+    ];
+    const RESTARTED: [&str; 5] = [MADE[0], MADE[1], MADE[2], MADE[3], "systemctl restart cssr-relay"];
+    const ENDED: [&str; 2] = ["systemctl stop cssr-relay", "systemctl --quiet disable cssr-relay"];
+    /// A script, its arguments, what fails, and what it runs of systemd.
+    type Case = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+    let cases: [Case; 8] = [
+        ("postinst", &["configure", ""], STOPPED, &MADE),
+        ("postinst", &["configure", "0.0.1"], STOPPED, &MADE),
+        ("postinst", &["configure", "0.0.1"], &[], &RESTARTED),
+        ("prerm", &["upgrade", "0.0.1"], &[], &[]),
+        ("prerm", &["deconfigure", "in-favour", "other", "1"], &[], &[]),
+        ("prerm", &["remove"], &[], &ENDED),
+        // It is masked.
+        ("prerm", &["remove"], &["systemctl --quiet disable"], &ENDED),
+        ("postrm", &["purge"], &[], &["systemctl daemon-reload"]),
+    ];
+    for (name, arguments, failing, expected) in cases {
+        let (output, calls) = script(name, arguments, failing);
+        succeeded(&output);
+        assert_eq!(calls, expected, "{name} {arguments:?}");
+    }
+
+    // The package is there though the relay does not come up, and its operator is told.
+    let (output, _) = script("postinst", &["configure", "0.0.1"], &["systemctl restart"]);
+    succeeded(&output);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("did not start again"));
+    // The program of a relay that cannot be stopped is not taken away, and it starts again with the machine.
+    let (output, calls) = script("prerm", &["remove"], &["systemctl stop"]);
+    assert!(!output.status.success());
+    assert_eq!(calls, ENDED[..1]);
 }
