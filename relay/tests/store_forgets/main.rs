@@ -13,8 +13,10 @@
     reason = "a test, which says what it has found"
 )]
 
+mod ext4;
 #[path = "../support/image.rs"]
 mod image;
+mod order;
 mod search;
 
 use cssr_proto::keys::RelayPublicKey;
@@ -26,9 +28,11 @@ use cssr_relay::store::{
     StatementName, Store,
 };
 use image::Image;
+use order::{CHANCE, Seen, correlation};
 use rand_core::{Rng as _, SeedableRng as _};
+use rustix::fs::{FallocateFlags, fallocate};
 use search::{Keys, Needles, keys_on, opened};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 type ChaCha20Rng = chacha20::ChaCha20Rng;
@@ -43,7 +47,7 @@ const LETTERS: u64 = 128;
 /// Chunks of a day, of which the first half is burned.
 const CHUNKS: u64 = 32;
 /// Bytes of the disk.
-const DISK: u64 = 192 << 20;
+const DISK: u64 = 96 << 20;
 /// Public, and never removed: what the search must find.
 const STATEMENT: [u8; 64] = *b"a statement, which is public, and which everybody should find...";
 
@@ -94,40 +98,111 @@ fn sled(folder: &Path, seed: u64) -> SledStore {
     SledStore::open(&config, ChaCha20Rng::seed_from_u64(seed)).unwrap()
 }
 
-/// One day: what is posted, listed and burned.
-async fn live_through<S: Store>(store: &S, day: u32) {
+/// What was on the disk while it was needed, and must be gone when it is not: halves of keys, and sealed records of chunks
+/// that were burned.
+#[derive(Default)]
+struct Witness {
+    keys: BTreeMap<String, Vec<[u8; 16]>>,
+    burned: Needles,
+}
+
+impl Witness {
+    /// Looks at a day when all of its chunks are there.
+    fn see(&mut self, store: &Path, day: u32) {
+        for kind in ["letters", "chunks"] {
+            let name = format!("{kind}-{day}.key");
+            let key = std::fs::read(store.join("keys").join(&name)).unwrap();
+            // The journal's stands there twice, each time after its length; plain sled's stands alone.
+            let length = u32::from_be_bytes(*key.first_chunk().unwrap()) as usize;
+            let key = key.get(4..length.saturating_add(4)).unwrap_or(&key);
+            self.keys.insert(name, key.chunks(16).map(|piece| piece.try_into().unwrap()).collect());
+        }
+        let Ok(journal) = std::fs::read(store.join(format!("days/chunks-{day}/journal"))) else { return };
+        let keys = keys_on(&std::fs::read(store.join(format!("keys/chunks-{day}.key"))).unwrap());
+        let burned: Vec<_> = (0..CHUNKS / 2).map(|number| *put(Kind::Chunk, day, number).id.as_bytes()).collect();
+        let records = opened(&journal, &keys).filter(|block| burned.contains(&block.id_of_record));
+        let seen = records.map(|block| self.burned.add_pieces(block.sealed)).count();
+        assert_eq!(seen as u64, CHUNKS / 2);
+    }
+
+    fn has_gone_from(&self, disk: &[u8]) {
+        for (name, pieces) in &self.keys {
+            let mut needles = Needles::default();
+            pieces.iter().for_each(|piece| needles.add(*piece));
+            let day: u32 = name.split(['-', '.']).nth(1).unwrap().parse().unwrap();
+            let expired = fate(Kind::Letter, day, 0) == Fate::Expired;
+            assert_eq!(needles.count_in(disk) == 0, expired, "{name}");
+        }
+        assert_eq!(self.burned.count_in(disk), 0, "sealed records of chunks that were burned");
+    }
+}
+
+/// One day until its chunks are burned.
+async fn post<S: Store>(store: &S, day: u32, which: impl Iterator<Item = (Kind, u64)>) {
     store.expire(Day(day), LIVES).await.unwrap();
-    for (kind, number) in each_of_a_day() {
+    for (kind, number) in which {
         // One after the other, so that there is an order.
         assert_eq!(store.put(put(kind, day, number)).await.unwrap(), PutOutcome::Stored);
     }
+}
+
+/// The rest of the day.
+async fn list_and_burn<S: Store>(store: &S, day: u32, before: impl FnOnce()) {
     for kind in [Kind::Letter, Kind::Chunk] {
         assert!(store.seal(kind).await.unwrap().is_some());
     }
+    before();
     for number in 0..CHUNKS / 2 {
         let id = put(Kind::Chunk, day, number).id;
         assert_eq!(store.burn(id, burn_key(number)).await.unwrap(), BurnOutcome::Burned);
     }
 }
 
-/// A week with stops in good order, without one, and losses of power if the store can live through one in this process.
-/// Gives the disk.
-fn a_week<S: Store>(cuts: bool, open: impl Fn(&Path, u64) -> S, look: impl FnOnce(&Path)) -> Vec<u8> {
+/// Takes all space there is, and writes nowhere.
+fn fill(disk: &Path) {
+    let file = std::fs::File::create(disk.join("filler")).unwrap();
+    let mut length = 0;
+    for step in [16 << 20, 1 << 20, 64 << 10, 1 << 10] {
+        while fallocate(&file, FallocateFlags::empty(), length, step).is_ok() {
+            length += step;
+        }
+    }
+}
+
+/// A week with stops in good order, also in the middle of a batch, and without one; a disk that is full when a day expires;
+/// and losses of power if the store can live through that in this process. Gives the disk.
+fn a_week<S: Store>(is_rough: bool, open: impl Fn(&Path, u64) -> S, look: impl FnOnce(&Path)) -> (Vec<u8>, Witness) {
     let mut image = Image::of(DISK);
+    let mut witness = Witness::default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for day in FIRST..FIRST + DAYS {
-        let store = open(&image.disk(), day.into());
+        let folder = image.disk().join("store");
+        let mut store = open(&image.disk(), day.into());
         runtime.block_on(async {
             if day == FIRST {
                 let name = StatementName::new("statement").unwrap();
                 store.put_statement(Shelf::Notes, name, STATEMENT.to_vec()).await.unwrap();
             }
-            live_through(&store, day).await;
+            if day == FIRST + LIVES.letters + 2 && is_rough {
+                fill(&image.disk());
+                assert_eq!(store.expire(Day(day), LIVES).await.unwrap(), 2, "a full disk keeps nothing alive");
+                std::fs::remove_file(image.disk().join("filler")).unwrap();
+            }
+            post(&store, day, each_of_a_day().take(LETTERS as usize / 2)).await;
+        });
+        if day % 2 == 0 {
+            runtime.block_on(store.close()).unwrap();
+            drop(store);
+            store = open(&image.disk(), u64::from(day) + 1_000_000);
+        }
+        runtime.block_on(async {
+            post(&store, day, each_of_a_day().skip(LETTERS as usize / 2)).await;
+            list_and_burn(&store, day, || witness.see(&folder, day)).await;
         });
         match day % 3 {
             0 => runtime.block_on(store.close()).unwrap(),
             1 => drop(store),
-            _ if !cuts => {}
+            _ if !is_rough => {}
             _ => {
                 image.cut();
                 drop(store);
@@ -136,7 +211,7 @@ fn a_week<S: Store>(cuts: bool, open: impl Fn(&Path, u64) -> S, look: impl FnOnc
         }
     }
     look(&image.disk().join("store"));
-    image.contents()
+    (image.contents(), witness)
 }
 
 /// Where each envelope stands is told by the first bytes of its body.
@@ -163,7 +238,7 @@ fn in_clear() -> Needles {
     for day in FIRST..FIRST + DAYS {
         for (kind, number) in each_of_a_day() {
             let put = put(kind, day, number);
-            put.envelope.as_bytes().chunks_exact(1_024).for_each(|piece| needles.add(*piece.first_chunk().unwrap()));
+            needles.add_pieces(put.envelope.as_bytes());
             needles.add(*put.id.as_bytes());
         }
     }
@@ -180,88 +255,100 @@ fn nothing_is_in_clear(disk: &[u8]) {
 #[test]
 #[ignore = "needs loop-device"]
 fn nothing_that_expired_or_was_burned_is_left_on_the_disk() {
-    let mut order = Vec::new();
-    let disk = a_week(true, journal, |store| order = orders(store));
+    let mut places = BTreeMap::new();
+    let (disk, witness) = a_week(true, journal, |store| {
+        only_files_of_whole_days(store);
+        places = places_in_files(store);
+    });
     nothing_is_in_clear(&disk);
+    witness.has_gone_from(&disk);
 
     let keys = keys_on(&disk);
-    // A sealed day has one key of each kind; those of two days ago, of yesterday and of today are there.
-    assert!(keys.len() >= 6, "{} keys", keys.len());
+    // Those of two days ago, of yesterday and of today, one of each kind.
+    assert_eq!(keys.len() as u32, 2 * (LIVES.letters + 1));
     let (bodies, ids) = (bodies(), ids());
+    let letter_id = |(day, number)| *put(Kind::Letter, day, number).id.as_bytes();
+    let of_days = (FIRST..FIRST + DAYS).flat_map(|day| (0..LETTERS).map(move |number| (day, number)));
+    let ids_of_letters: BTreeSet<_> = of_days.map(letter_id).collect();
+    let mut all_ids = Needles::default();
+    ids.keys().for_each(|id| all_ids.add(*id));
     let mut found: BTreeMap<Fate, usize> = BTreeMap::new();
+    let mut letters: BTreeMap<(u32, u64), Seen> = BTreeMap::new();
+    let (mut listed, mut indexes) = (0, 0);
     for block in opened(&disk, &keys) {
-        if let Some((fate, ..)) = bodies.get(&block.body) {
+        if let Some((fate, kind, day, number)) = bodies.get(&block.body) {
             *found.entry(*fate).or_default() += 1;
+            if *kind == Kind::Letter {
+                let seen = Seen { of_file: places[&(*day, *number)], of_disk: block.offset as u64, nonce: block.nonce };
+                letters.insert((*day, *number), seen);
+            }
         }
+        // That a chunk was burned is known until its day expires: by its mark, and by the batch that lists it.
         for id in [block.id_of_record, block.id_of_mark] {
-            // That a chunk was burned is known until its day expires.
             assert_ne!(ids.get(&id), Some(&Fate::Expired), "an expired id under a key that is there");
         }
+        for plain in block.record.iter().chain(&block.index) {
+            let inside: Vec<_> = all_ids.found_in(plain).collect();
+            assert!(inside.iter().all(|id| ids[id] != Fate::Expired), "an expired id in what a key opens");
+            if block.record.is_some() {
+                listed += usize::from(!inside.is_empty());
+            } else if !inside.is_empty() {
+                indexes += 1;
+                // An index that tells a part of a batch was written before the rest came.
+                let of_letters = inside.iter().filter(|id| ids_of_letters.contains(*id)).count() as u64;
+                assert!([0, LETTERS].contains(&of_letters), "an index tells which {of_letters} letters came first");
+            }
+        }
     }
-    eprintln!("{} keys; bodies that open: {found:?}", keys.len());
+    eprintln!("{} keys; bodies that open: {found:?}; {listed} records of batches, {indexes} indexes", keys.len());
     let alive = bodies.values().filter(|(fate, ..)| *fate == Fate::Alive).count();
     assert_eq!(found, BTreeMap::from([(Fate::Alive, alive)]), "each that lives, once, and nothing else");
+    // The search finds what there is: two copies of each batch, and indexes of days that are over.
+    assert_eq!(listed, 2 * keys.len());
+    assert!(indexes >= 2);
 
-    nothing_tells_the_order(&order);
+    let extents = ext4::extents(&disk);
+    assert!(extents.iter().any(|extent| extent.written));
+    for day in FIRST + DAYS - 1 - LIVES.letters..FIRST + DAYS {
+        let of_day: Vec<Seen> = letters.range((day, 0)..(day + 1, 0)).map(|(_, seen)| *seen).collect();
+        assert_eq!(of_day.len() as u64, LETTERS);
+        order::nothing_tells_the_order(day, &of_day, &extents);
+    }
+}
+
+/// Where the letters of the days that are there stand in their files.
+fn places_in_files(store: &Path) -> BTreeMap<(u32, u64), u64> {
+    let bodies = bodies();
+    let mut places = BTreeMap::new();
+    for day in FIRST + DAYS - 1 - LIVES.letters..FIRST + DAYS {
+        let journal = std::fs::read(store.join(format!("days/letters-{day}/journal"))).unwrap();
+        let keys = keys_on(&std::fs::read(store.join(format!("keys/letters-{day}.key"))).unwrap());
+        for block in opened(&journal, &keys) {
+            if let Some((_, Kind::Letter, of, number)) = bodies.get(&block.body) {
+                places.insert((*of, *number), block.offset as u64);
+            }
+        }
+    }
+    places
+}
+
+/// Names do not depend on what came, so neither do times: a file is a whole day's.
+fn only_files_of_whole_days(store: &Path) {
+    for folder in std::fs::read_dir(store.join("days")).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let name = file.unwrap().file_name();
+            assert!(["journal", "burned", "index"].iter().any(|known| name == *known), "{name:?}");
+        }
+    }
 }
 
 #[test]
 #[ignore = "needs loop-device"]
-fn plain_sled_leaves_nothing_in_clear() {
-    // It panics again while it is dropped if its files fail.
-    nothing_is_in_clear(&a_week(false, sled, |_| ()));
-}
-
-/// The letters of each day that is there, in the order of arrival: position in the journal, nonce.
-fn orders(store: &Path) -> Vec<(Vec<u128>, Vec<u128>)> {
-    let mut orders = Vec::new();
-    let bodies = bodies();
-    for day in FIRST + DAYS - 1 - LIVES.letters..FIRST + DAYS {
-        let journal = std::fs::read(store.join(format!("days/letters-{day}/journal"))).unwrap();
-        let keys = keys_on(&std::fs::read(store.join(format!("keys/letters-{day}.key"))).unwrap());
-        let mut letters = BTreeMap::new();
-        for block in opened(&journal, &keys) {
-            if let Some((_, Kind::Letter, of, number)) = bodies.get(&block.body) {
-                assert_eq!(*of, day);
-                letters
-                    .insert(*number, (block.offset as u128, u128::from_be_bytes(*block.nonce.first_chunk().unwrap())));
-            }
-        }
-        assert_eq!(letters.len() as u64, LETTERS);
-        orders.push(letters.into_values().unzip());
-    }
-    orders
-}
-
-/// Spearman's rank correlation of what an attacker sees with the order of arrival.
-fn correlation(seen: &[u128]) -> f64 {
-    let mut sorted = seen.to_vec();
-    sorted.sort_unstable();
-    let rank = |value: &u128| sorted.binary_search(value).unwrap() as f64;
-    let n = seen.len() as f64;
-    let squares: f64 = seen.iter().zip(0..).map(|(value, place)| (rank(value) - f64::from(place)).powi(2)).sum();
-    1.0 - 6.0 * squares / (n * (n * n - 1.0))
-}
-
-/// For 128 letters in random order the correlation has a standard deviation of 1/sqrt(127); six of them are exceeded once
-/// in 500 million.
-const CHANCE: f64 = 6.0 * 0.0888;
-
-fn nothing_tells_the_order(orders: &[(Vec<u128>, Vec<u128>)]) {
-    for (positions, nonces) in orders {
-        for seen in [positions, nonces] {
-            let found = correlation(seen);
-            assert!(found.abs() < CHANCE, "{found}");
-        }
-        // Nor is it first one part of the file, then the other.
-        let (first, later) = positions.split_at(positions.len() / 2);
-        let mut all = positions.clone();
-        all.sort_unstable();
-        let half = all[all.len() / 2];
-        let low = |some: &[u128]| some.iter().filter(|position| **position < half).count();
-        assert!(low(first).abs_diff(low(later)) < 40, "{} and {}", low(first), low(later));
-    }
-    assert_eq!(orders.len() as u32, LIVES.letters + 1);
+fn plain_sled_leaves_neither_keys_nor_anything_in_clear() {
+    // It panics again while it is dropped if its files fail, so the disk does not.
+    let (disk, witness) = a_week(false, sled, |_| ());
+    nothing_is_in_clear(&disk);
+    witness.has_gone_from(&disk);
 }
 
 #[test]
@@ -280,7 +367,8 @@ fn the_search_reads_what_the_documents_say() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let store = journal(folder.path(), 1);
-        live_through(&store, FIRST).await;
+        post(&store, FIRST, each_of_a_day()).await;
+        list_and_burn(&store, FIRST, || ()).await;
         store.close().await.unwrap();
     });
     let read = |name: &str| std::fs::read(folder.path().join("store").join(name)).unwrap();

@@ -5,12 +5,16 @@ use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use std::collections::HashSet;
 
 const SECTOR: usize = 512;
+const RECORD: usize = 16_384;
 /// Bytes before the body of a record.
 const HEADER: usize = 128;
 const NONCE: usize = 24;
+const TAG: usize = 16;
+/// Bytes of an index that are looked at.
+const INDEX: usize = 16_384;
 
 /// Pieces of 16 bytes to look for, wherever they begin.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Needles {
     all: HashSet<[u8; 16]>,
     /// A bit for each beginning of three bytes, so that most of a disk is passed over quickly.
@@ -25,15 +29,24 @@ impl Needles {
         self.all.insert(needle);
     }
 
-    pub fn count_in(&self, disk: &[u8]) -> usize {
-        let mut found = 0;
-        for window in disk.windows(16) {
+    /// Adds a piece of each sector, and with it of any longer piece.
+    pub fn add_pieces(&mut self, bytes: &[u8]) {
+        bytes.chunks(SECTOR).filter_map(|sector| sector.first_chunk()).for_each(|piece| self.add(*piece));
+    }
+
+    pub fn found_in<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = [u8; 16]> + 'a {
+        // What is blank holds nothing, and is most of a disk.
+        let parts = (0..bytes.len()).step_by(SECTOR).map(|at| &bytes[at..bytes.len().min(at + SECTOR + 15)]);
+        let written = parts.filter(|part| part.iter().any(|byte| *byte != 0));
+        written.flat_map(|part| part.windows(16)).filter_map(|window| {
             let at = beginning(window);
-            if self.beginnings[at / 64] >> (at % 64) & 1 == 1 && self.all.contains(window) {
-                found += 1;
-            }
-        }
-        found
+            let may_be = self.beginnings.get(at / 64).is_some_and(|bits| bits >> (at % 64) & 1 == 1);
+            window.try_into().ok().filter(|window| may_be && self.all.contains(window))
+        })
+    }
+
+    pub fn count_in(&self, bytes: &[u8]) -> usize {
+        self.found_in(bytes).count()
     }
 }
 
@@ -59,30 +72,43 @@ pub fn keys_on(disk: &[u8]) -> Keys {
     keys
 }
 
-/// What a sector would say if a record or a mark began there and a certain key were its day's.
-pub struct Block {
+/// What a sector would say if a record, a mark or an index began there and a certain key were its day's.
+pub struct Block<'a> {
     pub offset: usize,
     pub nonce: [u8; NONCE],
+    /// The first bytes of a body, whether or not its header is there.
     pub body: [u8; 16],
     pub id_of_record: [u8; 16],
     pub id_of_mark: [u8; 16],
+    /// The whole body of what has the header of a record.
+    pub record: Option<Vec<u8>>,
+    /// The sealed bytes of that record.
+    pub sealed: &'a [u8],
+    /// What may be the beginning of an index.
+    pub index: Option<Vec<u8>>,
 }
 
 /// Every sector that is not blank, under every key.
-pub fn opened<'a>(disk: &'a [u8], keys: &'a Keys) -> impl Iterator<Item = Block> + 'a {
+pub fn opened<'a>(disk: &'a [u8], keys: &'a Keys) -> impl Iterator<Item = Block<'a>> + 'a {
     let sectors = (0..disk.len().saturating_sub(HEADER + 16)).step_by(SECTOR);
     let written = sectors.filter(|offset| disk[*offset..*offset + NONCE] != [0; NONCE]);
     written.flat_map(move |offset| {
         keys.iter().map(move |(bodies, other)| {
             let nonce: [u8; NONCE] = disk[offset..offset + NONCE].try_into().unwrap();
-            // What a record says of itself comes first, then its id.
-            let header = unsealed::<17>(other, &nonce, &disk[offset + NONCE..]);
+            let until = |length: usize| disk.len().min(offset + length);
+            // What a record says of itself, its id, a hash, a tag, and zeros; an index begins with the number of its batches.
+            let header: [u8; HEADER - NONCE - TAG] = unsealed(other, &nonce, &disk[offset + NONCE..]);
+            let is_record = header[65..] == [0; 23];
+            let may_be_index = header[..3] == [0; 3] && !is_record;
             Block {
                 offset,
                 nonce,
                 body: unsealed(bodies, &nonce, &disk[offset + HEADER..]),
-                id_of_record: header[1..].try_into().unwrap(),
+                id_of_record: header[1..17].try_into().unwrap(),
                 id_of_mark: *header.first_chunk().unwrap(),
+                record: is_record.then(|| unsealed_all(bodies, &nonce, &disk[offset + HEADER..until(RECORD)])),
+                sealed: &disk[offset..until(RECORD)],
+                index: may_be_index.then(|| unsealed_all(other, &nonce, &disk[offset + NONCE..until(INDEX)])),
             }
         })
     })
@@ -90,9 +116,13 @@ pub fn opened<'a>(disk: &'a [u8], keys: &'a Keys) -> impl Iterator<Item = Block>
 
 /// The first bytes of what was sealed, whether or not the rest of it is there.
 fn unsealed<const N: usize>(key: &[u8; 32], nonce: &[u8; NONCE], sealed: &[u8]) -> [u8; N] {
-    // Zeros sealed are the key stream.
-    let mut stream = [0; N];
+    unsealed_all(key, nonce, &sealed[..N]).try_into().unwrap()
+}
+
+fn unsealed_all(key: &[u8; 32], nonce: &[u8; NONCE], sealed: &[u8]) -> Vec<u8> {
+    // To seal once more is to open: the cipher adds the same stream. Only the tag would tell whether all of it is there.
+    let mut plain = sealed.to_vec();
     let cipher = XChaCha20Poly1305::new(key.into());
-    cipher.encrypt_inout_detached(&XNonce::from(*nonce), b"", stream.as_mut_slice().into()).unwrap();
-    std::array::from_fn(|i| stream[i] ^ sealed[i])
+    cipher.encrypt_inout_detached(&XNonce::from(*nonce), b"", plain.as_mut_slice().into()).unwrap();
+    plain
 }

@@ -1,6 +1,7 @@
 //! The file-system calls that the journal makes, and no others, so that tests can fail each of them and cut the power
 //! between any two.
 
+use super::record::RECORD;
 use std::fmt::Debug;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -55,7 +56,9 @@ pub(super) trait DiskFile: Debug + Send + Sync {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
-    /// Takes space for a range, which reads as zeros where nothing was written, and makes the file longer if need be.
+    /// Takes space for a range in which nothing stands, so that it reads as zeros, and makes the file longer if need be.
+    ///
+    /// Writing there later must change nothing that the file system notes down of the file but its times.
     fn allocate(&self, offset: u64, length: u64) -> io::Result<()>;
 
     /// Gives the space of a range back. It reads as zeros.
@@ -141,11 +144,14 @@ impl DiskFile for File {
 
     fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
         match fallocate(self, FallocateFlags::empty(), offset, length) {
-            // A file system without it: the space is taken as it is written.
-            Err(Errno::OPNOTSUPP) if self.metadata()?.len() < offset + length => self.set_len(offset + length),
-            Err(Errno::OPNOTSUPP) => Ok(()),
-            other => Ok(other?),
+            // A file system without it: the space is taken by what is written below.
+            Ok(()) | Err(Errno::OPNOTSUPP) => {}
+            Err(error) => return Err(error.into()),
         }
+        // File systems tell what was written from what is merely allocated, and their logs keep, for each sync, what they
+        // told then: records would stand there in the order of their arrival. So all of it is written now; the sync that
+        // makes the first records durable makes this durable with them.
+        write_zeros(self, offset, length)
     }
 
     fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
@@ -163,6 +169,16 @@ impl DiskFile for File {
     fn forget_cached(&self) -> io::Result<()> {
         Ok(fadvise(self, 0, None, Advice::DontNeed)?)
     }
+}
+
+/// Piece by piece as records will be written there: so the system's cache holds pieces that are written whole.
+fn write_zeros(file: &File, offset: u64, length: u64) -> io::Result<()> {
+    const ZEROS: [u8; RECORD] = [0; RECORD];
+    let end = offset.saturating_add(length);
+    (offset..end).step_by(RECORD).try_for_each(|at| {
+        let some = usize::try_from(end - at).map_or(RECORD, |rest| rest.min(RECORD));
+        file.write_all_at(ZEROS.get(..some).unwrap_or_default(), at)
+    })
 }
 
 /// Whether a call failed for want of space: then it has changed nothing, and may succeed later.

@@ -334,7 +334,7 @@ impl Family {
 
     fn drop_index(&self, disk: &dyn Disk) -> io::Result<()> {
         if self.has_index.load(Ordering::Relaxed) {
-            files::remove(disk, &self.folder, index::NAME)?;
+            index::remove(disk, &self.folder)?;
             self.has_index.store(false, Ordering::Relaxed);
         }
         Ok(())

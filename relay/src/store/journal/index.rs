@@ -22,7 +22,8 @@ use super::key::{DayKey, NONCE, Nonce, Sealed};
 use cssr_proto::EnvelopeId;
 use cssr_proto::index::Batch;
 use cssr_proto::sizes::{ENVELOPE_ID, TAG};
-use std::io;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 
 /// The file's name in the family's folder.
 pub(super) const NAME: &str = "index";
@@ -62,6 +63,20 @@ pub(super) fn write(disk: &dyn Disk, family: &Family, ledger: &Ledger, nonce: &N
 pub(super) fn read(disk: &dyn Disk, files: &Files) -> io::Result<Option<Contents>> {
     let Some(mut sealed) = files::read(disk, &files.folder.join(NAME))? else { return Ok(None) };
     Ok(open(&mut sealed, &files.key).and_then(decode))
+}
+
+/// Removes the index for good: nobody opens it without its nonce. What waited when it was written, it would go on telling
+/// apart from what came later, if only its name went.
+pub(super) fn remove(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    match disk.open(&folder.join(NAME)) {
+        Ok(file) => {
+            file.write_at(&[0; NONCE], 0)?;
+            file.sync()?;
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    files::remove(disk, folder, NAME).map(drop)
 }
 
 fn seal(content: Vec<u8>, key: &DayKey, nonce: &Nonce) -> Vec<u8> {

@@ -129,8 +129,8 @@ async fn burning_gives_the_space_back() {
     for n in 0..40 {
         store.burn(id(n), burn_key(n)).await.unwrap();
     }
-    // Where the file system has holes.
-    assert!(blocks() <= before - 40 * 16_384 || before == 0, "{before} then {}", blocks());
+    // Where the file system has holes. It needs a block or two to note down where they are.
+    assert!(blocks() <= before - 39 * 16_384 || before == 0, "{before} then {}", blocks());
 }
 
 #[tokio::test]
