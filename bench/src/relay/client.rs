@@ -19,12 +19,15 @@ use std::net::SocketAddr;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 pub(super) type WebSocket = WebSocketStream<TcpStream>;
 
 /// How many connect at once.
 const AT_ONCE: usize = 64;
+/// Bytes.
+const READ_BUFFER: usize = 8 * 1_024;
 
 pub(super) struct Client {
     socket: WebSocket,
@@ -38,7 +41,9 @@ pub(super) struct Client {
 pub(super) async fn websocket(address: SocketAddr) -> Result<WebSocket, RelayFailure> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    Ok(tokio_tungstenite::client_async(format!("ws://{address}/"), stream).await?.0)
+    // As the real client does. Each read clears the whole buffer first, and the servers have to share the processor.
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+    Ok(tokio_tungstenite::client_async_with_config(format!("ws://{address}/"), stream, Some(config)).await?.0)
 }
 
 pub(super) async fn send(socket: &mut WebSocket, message: Vec<u8>) -> Result<(), RelayFailure> {
