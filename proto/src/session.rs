@@ -9,6 +9,7 @@
 //! A client goes from [`ClientHandshake::start`] to [`ClientHandshake::finish`], a relay calls [`accept`]; both then
 //! have a [`Session`]. There is no I/O here: the caller carries the bytes.
 
+mod cipher;
 mod handshake;
 mod noise;
 #[cfg(test)]

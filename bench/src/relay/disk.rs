@@ -1,13 +1,13 @@
 //! What the disk does by itself.
 //!
 //! Two ways to write records durably, each with the same number of them for a sync: appended one after the other, and at
-//! random places of preallocated space, as the journal writes them (docs/storage.md): the disk alone, without keys, queues
-//! or indexes.
+//! random places of space that was written before, as the journal writes them (docs/storage.md): the disk alone, without
+//! keys, queues or indexes.
 
 use super::cpu;
 use super::failure::RelayFailure;
 use rand_core::Rng as _;
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{Advice, fadvise};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -15,8 +15,10 @@ use std::time::{Duration, Instant};
 
 /// Bytes of a record, as in the journal.
 pub(super) const RECORD: usize = 16_384;
-/// Records that the journal preallocates at a time.
+/// Records that the journal makes free at a time.
 const STEP: u32 = 256;
+/// Records for which there is space: 256 MiB. Where they are used up, it begins again.
+const SPACE: u32 = 16_384;
 /// It never has fewer free places than these to draw from.
 const LEAST: usize = 128;
 
@@ -32,63 +34,69 @@ pub(super) struct Written {
 /// Appends to a new file.
 pub(super) fn append(folder: &Path, per_sync: usize, time: Duration) -> Result<Written, RelayFailure> {
     let mut end = 0;
-    write(folder, per_sync, time, |_| {
+    let path = folder.join("bare");
+    write(&File::create(&path)?, per_sync, time, || {
         end += RECORD as u64;
-        Ok(end - RECORD as u64)
+        end - RECORD as u64
     })
+    .and_then(|written| std::fs::remove_file(&path).map(|()| written).map_err(Into::into))
 }
 
-/// Writes to random places of a new file that grows by steps.
+/// Writes to random places of a file that was written before, and that the system does not have in memory.
 pub(super) fn pattern(folder: &Path, per_sync: usize, time: Duration) -> Result<Written, RelayFailure> {
-    let (mut places, mut rng) = (Places::default(), crate::sources::rng("places", 0));
-    write(folder, per_sync, time, |file| {
-        let place = places.take(file, rng.next_u64())?;
-        Ok(u64::from(place) * RECORD as u64)
-    })
+    let (mut places, mut rng) = (Places::of(SPACE), crate::sources::rng("places", 0));
+    let path = folder.join("bare");
+    let file = File::create(&path)?;
+    for position in 0..SPACE {
+        file.write_all_at(&[0; RECORD], u64::from(position) * RECORD as u64)?;
+    }
+    file.sync_all()?;
+    fadvise(&file, 0, None, Advice::DontNeed)?;
+    write(&file, per_sync, time, || u64::from(places.take(rng.next_u64())) * RECORD as u64)
+        .and_then(|written| std::fs::remove_file(&path).map(|()| written).map_err(Into::into))
 }
 
 fn write(
-    folder: &Path,
+    file: &File,
     per_sync: usize,
     time: Duration,
-    mut place: impl FnMut(&File) -> Result<u64, RelayFailure>,
+    mut place: impl FnMut() -> u64,
 ) -> Result<Written, RelayFailure> {
-    let path = folder.join("bare");
-    let file = File::create(&path)?;
     let mut record = vec![0; RECORD];
     crate::sources::rng("record", 0).fill_bytes(&mut record);
     let mut written = 0u64;
     let (started, spent) = (Instant::now(), cpu::of_this_thread());
     while started.elapsed() < time {
         for _ in 0..per_sync {
-            file.write_all_at(&record, place(&file)?)?;
+            file.write_all_at(&record, place())?;
         }
         file.sync_data()?;
         written += per_sync as u64;
     }
     let (time, spent) = (started.elapsed(), cpu::of_this_thread() - spent);
-    drop(file);
-    std::fs::remove_file(&path)?;
     Ok(Written { rate: written as f64 / time.as_secs_f64(), cpu: 1e6 * spent.as_secs_f64() / written as f64 })
 }
 
-/// The places of a file that nothing was written to.
-#[derive(Default)]
+/// The places of a file, in steps from its beginning to its end, and again.
 struct Places {
     free: Vec<u32>,
-    length: u32,
+    next: u32,
+    space: u32,
 }
 
 impl Places {
-    fn take(&mut self, file: &File, random: u64) -> Result<u32, RelayFailure> {
+    const fn of(space: u32) -> Self {
+        Self { free: Vec::new(), next: 0, space }
+    }
+
+    fn take(&mut self, random: u64) -> u32 {
         if self.free.len() < LEAST {
-            let bytes = |records: u32| u64::from(records) * RECORD as u64;
-            fallocate(file, FallocateFlags::empty(), bytes(self.length), bytes(STEP))?;
-            self.free.extend(self.length..self.length + STEP);
-            self.length += STEP;
+            let end = (self.next + STEP).min(self.space);
+            self.free.extend(self.next..end);
+            self.next = if end == self.space { 0 } else { end };
         }
         let place = (random % self.free.len() as u64) as usize;
-        Ok(self.free.swap_remove(place))
+        self.free.swap_remove(place)
     }
 }
 
@@ -98,14 +106,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn no_place_is_taken_twice_and_none_lies_outside_the_file() {
-        let file = tempfile::tempfile().unwrap();
-        let (mut places, mut rng) = (Places::default(), crate::sources::rng("test", 0));
-        let taken: BTreeSet<u32> = (0..2_000).map(|_| places.take(&file, rng.next_u64()).unwrap()).collect();
-        assert_eq!(taken.len(), 2_000);
-        let end = file.metadata().unwrap().len();
-        assert!(taken.iter().all(|place| (u64::from(*place) + 1) * RECORD as u64 <= end));
-        assert!(end <= (2_000 + u64::from(STEP) + LEAST as u64) * RECORD as u64);
+    fn no_place_is_taken_twice_before_all_were() {
+        let (mut places, mut rng) = (Places::of(1_000), crate::sources::rng("test", 0));
+        let taken: BTreeSet<u32> = (0..1_000 - LEAST).map(|_| places.take(rng.next_u64())).collect();
+        assert_eq!(taken.len(), 1_000 - LEAST);
+        assert!((0..5_000).all(|_| places.take(rng.next_u64()) < 1_000));
     }
 
     #[test]

@@ -5,7 +5,9 @@ use chacha20::ChaCha20Rng;
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::sizes::ENVELOPE;
 use cssr_proto::{Day, Envelope, EnvelopeId};
-use cssr_relay::store::{JournalConfig, JournalStore, Kind, Put, PutOutcome, Quotas, SledConfig, SledStore, Store};
+use cssr_relay::store::{
+    JournalConfig, JournalStore, Kind, Lives, Put, PutOutcome, Quotas, SledConfig, SledStore, Store,
+};
 use cssr_relay::{Clock as _, SystemClock};
 use getrandom::SysRng;
 use rand_core::{Rng as _, UnwrapErr};
@@ -98,9 +100,26 @@ impl Letters {
 
 /// Writers that fill a store at once.
 const FILLING: u64 = 128;
+/// How long before today the day was that has expired.
+const AGO: u32 = 40;
 
 /// Puts so many letters of today into a store, and lists them all.
 pub(super) async fn fill<S: Store>(store: &Arc<S>, count: u64) -> Result<(), RelayFailure> {
+    put_all(store, today(), count).await?;
+    while store.seal(Kind::Letter).await?.is_some() {}
+    Ok(())
+}
+
+/// Lets a day of so many letters expire, as one does every day once a relay is older than letters become. What comes today
+/// finds the space of that day.
+pub(super) async fn age<S: Store>(store: &Arc<S>, count: u64) -> Result<(), RelayFailure> {
+    put_all(store, today().minus(AGO), count).await?;
+    let life = AGO - 1;
+    store.expire(today(), Lives { letters: life, chunks: life }).await?;
+    Ok(())
+}
+
+async fn put_all<S: Store>(store: &Arc<S>, day: Day, count: u64) -> Result<(), RelayFailure> {
     let mut tasks = JoinSet::new();
     for writer in 0..FILLING {
         let store = Arc::clone(store);
@@ -108,7 +127,7 @@ pub(super) async fn fill<S: Store>(store: &Arc<S>, count: u64) -> Result<(), Rel
         tasks.spawn(async move {
             let mut letters = Letters::new();
             for _ in 0..share {
-                stored(store.put(letters.next_put(today())?).await?)?;
+                stored(store.put(letters.next_put(day)?).await?)?;
             }
             Ok::<_, RelayFailure>(())
         });
@@ -116,7 +135,6 @@ pub(super) async fn fill<S: Store>(store: &Arc<S>, count: u64) -> Result<(), Rel
     while let Some(task) = tasks.join_next().await {
         task.map_err(|_| RelayFailure::wrong("a writer panicked"))??;
     }
-    while store.seal(Kind::Letter).await?.is_some() {}
     Ok(())
 }
 

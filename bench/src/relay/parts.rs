@@ -3,8 +3,6 @@
 use super::cpu;
 use super::engine::{Letters, QUOTAS, relay_key, stored, today};
 use super::failure::RelayFailure;
-use chacha20poly1305::aead::AeadInOut as _;
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305};
 use cssr_proto::EnvelopeId;
 use cssr_proto::frame::Frame;
 use cssr_proto::postage::{Challenge, Postage};
@@ -14,7 +12,10 @@ use cssr_proto::session::{self, Announcement, ClientHandshake, HandshakeHash, Se
 use cssr_relay::store::{MemoryStore, Store as _};
 use futures_util::FutureExt as _;
 use getrandom::SysRng;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand_core::UnwrapErr;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use sha2::Sha256;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -57,17 +58,19 @@ fn sessions() -> Result<(Session, Session), RelayFailure> {
     Ok((client.finish(&second)?.0, relay))
 }
 
-/// Sealing each letter under a key of its day.
+/// Sealing each letter under a key of its own, which follows from its day's (docs/storage.md).
 pub(super) fn day_key() -> Result<f64, RelayFailure> {
-    let cipher = XChaCha20Poly1305::new(&[7; 32].into());
+    let wrong = |_| RelayFailure::wrong("a letter was not sealed");
     let mut letters = Letters::new();
     let mut buffers: Vec<Vec<u8>> = (0..LETTERS).map(|_| letters.next().1.to_vec()).collect();
     each(|| {
         buffers.iter_mut().zip(0u128..).try_for_each(|(buffer, number)| {
-            let mut nonce = [0; 24];
-            nonce.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
-            let tag = cipher.encrypt_inout_detached(&nonce.into(), b"cssr", buffer.as_mut_slice().into());
-            black_box(tag.map_err(|_| RelayFailure::wrong("a letter was not sealed"))?);
+            let mac = Hmac::<Sha256>::new_from_slice(&[7; 32]).map_err(RelayFailure::wrong)?;
+            let key = mac.chain_update(number.to_le_bytes()).finalize().into_bytes();
+            let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).map_err(wrong)?);
+            let nonce = Nonce::assume_unique_for_key([0; 12]);
+            let tag = cipher.seal_in_place_separate_tag(nonce, Aad::from(b"cssr"), buffer).map_err(wrong)?;
+            black_box(tag.as_ref());
             Ok(())
         })
     })

@@ -97,6 +97,14 @@ impl RunningRelay {
         relay.start::<E>().await
     }
 
+    /// The same, in the space of a day that has expired, of so many letters.
+    pub(super) async fn aged<E: Engine>(options: &Options, letters: u64, space: u64) -> Result<Self, RelayFailure> {
+        let relay = StoppedRelay::new(options)?;
+        relay.age::<E>(space).await?;
+        relay.fill::<E>(letters).await?;
+        relay.start::<E>().await
+    }
+
     /// One with the limits that operators have who change none.
     pub(super) async fn as_shipped(options: &Options, letters: u64) -> Result<Self, RelayFailure> {
         let relay = StoppedRelay { limits: Limits::AsShipped, ..StoppedRelay::new(options)? };
@@ -162,21 +170,17 @@ impl StoppedRelay {
         Ok(store.close().await?)
     }
 
+    /// Lets a day of so many letters expire, before one of today comes.
+    pub(super) async fn age<E: Engine>(&self, letters: u64) -> Result<(), RelayFailure> {
+        let store = Arc::new(<E as Engine>::open(&self.data())?);
+        super::engine::age(&store, letters).await?;
+        fill(&store, 1).await?;
+        store.close().await?;
+        self.forget()
+    }
+
     /// Takes what it has stored out of the system's caches, as after a loss of power.
     pub(super) fn forget(&self) -> Result<(), RelayFailure> {
-        fn forget(folder: &Path) -> std::io::Result<()> {
-            for entry in std::fs::read_dir(folder)? {
-                let path = entry?.path();
-                if path.is_dir() {
-                    forget(&path)?;
-                } else {
-                    let file = File::open(path)?;
-                    file.sync_all()?;
-                    fadvise(&file, 0, None, Advice::DontNeed)?;
-                }
-            }
-            Ok(())
-        }
         Ok(forget(&self.data())?)
     }
 
@@ -199,6 +203,21 @@ impl StoppedRelay {
         }
         Ok(relay)
     }
+}
+
+/// Takes all files of a folder out of the system's caches.
+pub(super) fn forget(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            forget(&path)?;
+        } else {
+            let file = File::open(path)?;
+            file.sync_all()?;
+            fadvise(&file, 0, None, Advice::DontNeed)?;
+        }
+    }
+    Ok(())
 }
 
 fn configuration<E: Engine>(office: &Office, limits: Limits) -> String {

@@ -3,6 +3,7 @@
 use super::engine::{Engine, Letters, stored, today};
 use super::failure::RelayFailure;
 use super::load::{Load, Worker, drive};
+use super::program::forget;
 use super::rounds::Rounds;
 use super::{Options, cpu, disk, engine};
 use crate::failure::Failure;
@@ -26,6 +27,7 @@ pub(super) async fn run(options: &Options, report: &mut Report) -> Result<(), Fa
     let bar = progress::bar("store", options.rounds);
     let mut rounds = Rounds::default();
     for round in 0..options.rounds {
+        first_day(options, &mut rounds).await?;
         round_of::<engine::Default>(options, round, &mut rounds).await?;
         round_of::<SledStore>(options, round, &mut rounds).await?;
         bar.inc(1);
@@ -41,6 +43,22 @@ fn name<E: Engine>(figure: &str) -> String {
     if E::NAME == engine::Default::NAME { figure.to_owned() } else { format!("{}.{figure}", E::NAME) }
 }
 
+/// Letters for which an expired day has left space, for each second that things are measured.
+pub(super) const SPACE: f64 = 80_000.0;
+
+/// What the default engine does before the first day has expired: it writes all space with zeros before it uses it.
+async fn first_day(options: &Options, rounds: &mut Rounds) -> Result<(), RelayFailure> {
+    let folder = options.folder()?;
+    let store = Arc::new(<engine::Default as Engine>::open(folder.path())?);
+    put(&store, WRITERS, options.time / 4).await?;
+    let written = cpu::written_by_this_process()?;
+    let (load, _) = put(&store, WRITERS, options.time).await?;
+    let written = cpu::written_by_this_process()? - written;
+    rounds.add(format!("store.first_days.rate.{WRITERS}"), "letters/s", load.rate());
+    rounds.add("store.first_days.write_amplification", "ratio", written as f64 / (load.done as f64 * ENVELOPE as f64));
+    Ok(store.close().await?)
+}
+
 /// One round with one engine.
 async fn round_of<E: Engine>(options: &Options, round: usize, rounds: &mut Rounds) -> Result<(), RelayFailure> {
     let folder = options.folder()?;
@@ -50,9 +68,13 @@ async fn round_of<E: Engine>(options: &Options, round: usize, rounds: &mut Round
         rounds.add(name(&format!("disk.append.{per_sync}")), "records/s", appended.rate);
     }
     let store = Arc::new(<E as Engine>::open(folder.path())?);
+    if E::NAME == engine::Default::NAME {
+        engine::age(&store, (SPACE * options.time.as_secs_f64()) as u64).await?;
+    }
     for writers in [1, WRITERS] {
         // Opens files, takes space, and tells how many puts share a sync.
         let (_, per_sync) = put(&store, writers, options.time / 4).await?;
+        forget(folder.path())?;
         let pattern = || disk::pattern(folder.path(), per_sync.round() as usize, options.time);
         // Which goes first changes from round to round.
         let early = round.is_multiple_of(2).then(pattern).transpose()?;

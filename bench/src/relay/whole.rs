@@ -9,6 +9,7 @@ use super::peers::{Peer, Postgres, Redis};
 use super::plain::PlainServer;
 use super::program::RunningRelay;
 use super::rounds::Rounds;
+use super::store::SPACE;
 use super::{Options, cpu::Process, disk, parts};
 use crate::failure::Failure;
 use crate::progress;
@@ -51,7 +52,8 @@ pub(super) async fn measure<W: Worker>(
 
 /// The rate of posting at [`MANY`] clients.
 async fn relay(options: &Options, rounds: &mut Rounds) -> Result<f64, RelayFailure> {
-    let relay = RunningRelay::start::<engine::Default>(options, LISTED).await?;
+    let space = (SPACE * options.time.as_secs_f64()) as u64;
+    let relay = RunningRelay::aged::<engine::Default>(options, LISTED, space).await?;
     let (mut rate, mut total) = (f64::NAN, f64::NAN);
     for count in CLIENTS {
         let posters = Poster::connect(relay.address, count).await?;

@@ -1,11 +1,8 @@
-//! What Noise is made of here: X25519 that refuses bad keys, ChaCha20-Poly1305 whose key is erased, and an ephemeral
-//! key drawn beforehand from the caller's generator. Only SHA-256 is snow's own.
+//! What Noise is made of here: X25519 that refuses bad keys, [ChaCha20-Poly1305](super::cipher), and an ephemeral key
+//! drawn beforehand from the caller's generator. Only SHA-256 is snow's own.
 
+use super::cipher::ChaChaPoly;
 use crate::keys::below_field_prime;
-use crate::sizes::TAG;
-use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::aead::inout::InOutBuf;
-use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 use snow::Error;
 use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::resolvers::{CryptoResolver, DefaultResolver};
@@ -110,55 +107,5 @@ impl Dh for X25519 {
             return Err(Error::Dh);
         }
         out.first_chunk_mut().ok_or(Error::Dh).map(|out: &mut [u8; 32]| *out = *shared.as_bytes())
-    }
-}
-
-#[derive(Default, Zeroize, ZeroizeOnDrop)]
-struct ChaChaPoly {
-    key: [u8; 32],
-}
-
-impl ChaChaPoly {
-    fn cipher(&self) -> ChaCha20Poly1305 {
-        ChaCha20Poly1305::new(&self.key.into())
-    }
-}
-
-/// Four zero bytes and the little-endian counter (Noise, section 12.3).
-fn nonce(counter: u64) -> chacha20poly1305::Nonce {
-    let mut nonce = [0; 12];
-    nonce.iter_mut().skip(4).zip(counter.to_le_bytes()).for_each(|(to, from)| *to = from);
-    nonce.into()
-}
-
-impl Cipher for ChaChaPoly {
-    fn name(&self) -> &'static str {
-        "ChaChaPoly"
-    }
-
-    fn set(&mut self, key: &[u8; 32]) {
-        self.key = *key;
-    }
-
-    fn encrypt(&self, counter: u64, authtext: &[u8], plaintext: &[u8], out: &mut [u8]) -> usize {
-        let size = plaintext.len() + TAG;
-        #[expect(clippy::expect_used, reason = "snow checks the size of `out`, and no message here is over 64 KiB")]
-        {
-            let (text, tag) = out.split_at_mut_checked(plaintext.len()).expect("room for the text");
-            let buffer = InOutBuf::new(plaintext, text).expect("equal lengths");
-            let made = self.cipher().encrypt_inout_detached(&nonce(counter), authtext, buffer).expect("short text");
-            *tag.first_chunk_mut::<TAG>().expect("room for the tag") = made.into();
-        }
-        size
-    }
-
-    fn decrypt(&self, counter: u64, authtext: &[u8], ciphertext: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-        let (text, tag) = ciphertext.split_last_chunk::<TAG>().ok_or(Error::Decrypt)?;
-        let out = out.get_mut(..text.len()).ok_or(Error::Decrypt)?;
-        let buffer = InOutBuf::new(text, out).map_err(|_| Error::Decrypt)?;
-        self.cipher()
-            .decrypt_inout_detached(&nonce(counter), authtext, buffer, &(*tag).into())
-            .map_err(|_| Error::Decrypt)?;
-        Ok(text.len())
     }
 }

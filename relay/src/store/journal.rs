@@ -7,6 +7,7 @@
 //! days/chunks-20780/burned        marks of burned chunks
 //! days/letters-20780/index        where everything is, if nothing has changed since
 //! keys/letters-20780.key          the day's key: random, destroyed with the day
+//! spare/letters                   space of a day that has expired, for the next that begins
 //! statements/notes/<name>         public statements, one file each
 //! ```
 //!
@@ -16,8 +17,8 @@
 //! A journal is the truth: what it holds is found by reading it, whenever an index is missing. An index is removed before
 //! the first change to its family.
 //!
-//! **Forgetting.** A day's key is overwritten in place, which needs no space on a full disk; then its files are removed. A
-//! burned chunk is overwritten.
+//! **Forgetting.** A day's key is overwritten in place, which needs no space on a full disk; then its files are removed, but
+//! for its space, which the next day uses. A burned chunk is overwritten.
 
 mod builder;
 mod check;
@@ -32,6 +33,7 @@ mod record;
 mod recover;
 mod scan;
 mod space;
+mod spare;
 mod statements;
 mod writer;
 

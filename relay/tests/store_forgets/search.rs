@@ -1,7 +1,8 @@
 //! Looking for things in the bytes of a disk.
 
-use chacha20poly1305::aead::AeadInOut as _;
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use sha2::Sha256;
 use std::collections::HashSet;
 
 const SECTOR: usize = 512;
@@ -9,7 +10,9 @@ const RECORD: usize = 16_384;
 /// Bytes before the body of a record.
 const HEADER: usize = 128;
 const NONCE: usize = 24;
-const TAG: usize = 16;
+/// Where the sealed part of a record's header begins, after the marks, and how long it is.
+const SEALED: usize = 40;
+const PLAIN: usize = 72;
 /// Bytes of an index that are looked at.
 const INDEX: usize = 16_384;
 
@@ -97,15 +100,16 @@ pub fn opened<'a>(disk: &'a [u8], keys: &'a Keys) -> impl Iterator<Item = Block<
             let nonce: [u8; NONCE] = disk[offset..offset + NONCE].try_into().unwrap();
             let until = |length: usize| disk.len().min(offset + length);
             // What a record says of itself, its id, a hash, a tag, and zeros; an index begins with the number of its batches.
-            let header: [u8; HEADER - NONCE - TAG] = unsealed(other, &nonce, &disk[offset + NONCE..]);
-            let is_record = header[65..] == [0; 23];
-            let may_be_index = header[..3] == [0; 3] && !is_record;
+            let header: [u8; PLAIN] = unsealed(other, &nonce, &disk[offset + SEALED..]);
+            let beginning: [u8; 16] = unsealed(other, &nonce, &disk[offset + NONCE..]);
+            let is_record = header[65..] == [0; 7];
+            let may_be_index = beginning[..3] == [0; 3] && !is_record;
             Block {
                 offset,
                 nonce,
                 body: unsealed(bodies, &nonce, &disk[offset + HEADER..]),
                 id_of_record: header[1..17].try_into().unwrap(),
-                id_of_mark: *header.first_chunk().unwrap(),
+                id_of_mark: beginning,
                 record: is_record.then(|| unsealed_all(bodies, &nonce, &disk[offset + HEADER..until(RECORD)])),
                 sealed: &disk[offset..until(RECORD)],
                 index: may_be_index.then(|| unsealed_all(other, &nonce, &disk[offset + NONCE..until(INDEX)])),
@@ -122,7 +126,10 @@ fn unsealed<const N: usize>(key: &[u8; 32], nonce: &[u8; NONCE], sealed: &[u8]) 
 fn unsealed_all(key: &[u8; 32], nonce: &[u8; NONCE], sealed: &[u8]) -> Vec<u8> {
     // To seal once more is to open: the cipher adds the same stream. Only the tag would tell whether all of it is there.
     let mut plain = sealed.to_vec();
-    let cipher = XChaCha20Poly1305::new(key.into());
-    cipher.encrypt_inout_detached(&XNonce::from(*nonce), b"", plain.as_mut_slice().into()).unwrap();
+    let mac =
+        Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(b"cssr-relay journal 2 key").chain_update(nonce);
+    let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &mac.finalize().into_bytes()).unwrap());
+    let _tag =
+        cipher.seal_in_place_separate_tag(Nonce::assume_unique_for_key([0; 12]), Aad::empty(), &mut plain).unwrap();
     plain
 }

@@ -124,11 +124,16 @@ impl Check<'_> {
         files.all().try_for_each(|file| file.forget_cached()).map_err(io("read a journal"))?;
         let scanned = scan(&files, Depth::Bodies, self.seen).map_err(io("read a journal"))?;
         self.index(id, &files, &scanned)?;
-        let Scanned { contents, unburned: _, damaged, lost, single, records, blank, marks } = scanned;
+        let Scanned { contents, unburned: _, damaged, flawed, lost, single, records, blank, marks } = scanned;
         for Bad { file, position } in damaged {
             let unit = if file == BURNED { MARK } else { RECORD };
             let offset = u64::from(position) * unit as u64;
             self.findings.tell(format!("days/{id}/{file}"), Some(offset), "a block does not open");
+        }
+        for Bad { file, position } in flawed {
+            let offset = u64::from(position) * RECORD as u64;
+            let what = "a block has lost its marks; what stands in it is served";
+            self.findings.tell(format!("days/{id}/{file}"), Some(offset), what);
         }
         if single > 0 {
             let what = "a batch, or more, has one copy of two; it is served";

@@ -5,11 +5,12 @@ use super::record::RECORD;
 use std::fmt::Debug;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
+use rustix::fs::{Advice, FallocateFlags, SeekFrom, fadvise, fallocate, seek};
 use rustix::io::Errno;
 
 /// Folders and the names in them. A change of names lasts once the folder is synced.
@@ -26,7 +27,7 @@ pub(super) trait Disk: Debug + Send + Sync {
     /// Opens a file to read and write.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
 
-    /// Gives a file another name in the same folder, in the place of what was there.
+    /// Gives a file another name, in the place of what was there.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a file's name.
@@ -63,6 +64,13 @@ pub(super) trait DiskFile: Debug + Send + Sync {
 
     /// Gives the space of a range back. It reads as zeros.
     fn punch(&self, offset: u64, length: u64) -> io::Result<()>;
+
+    /// Makes a file shorter.
+    fn cut(&self, length: u64) -> io::Result<()>;
+
+    /// The ranges of a synced file that have no space, or space that was never written, ascending; up to the end of the file
+    /// at least.
+    fn holes(&self) -> io::Result<Vec<Range<u64>>>;
 
     /// Makes content and length durable.
     fn sync(&self) -> io::Result<()>;
@@ -159,6 +167,32 @@ impl DiskFile for File {
             // A file system without it: the space comes back with the day.
             Err(Errno::OPNOTSUPP) => Ok(()),
             other => Ok(other?),
+        }
+    }
+
+    fn cut(&self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+
+    fn holes(&self) -> io::Result<Vec<Range<u64>>> {
+        let (mut holes, mut at) = (Vec::new(), 0);
+        loop {
+            let start = match seek(self, SeekFrom::Hole(at)) {
+                Ok(start) => start,
+                // At its end already.
+                Err(Errno::NXIO) => return Ok(holes),
+                Err(error) => return Err(error.into()),
+            };
+            at = match seek(self, SeekFrom::Data(start)) {
+                Ok(data) => data,
+                // No more data: a hole until the end.
+                Err(Errno::NXIO) => u64::MAX,
+                Err(error) => return Err(error.into()),
+            };
+            holes.push(start..at);
+            if at == u64::MAX {
+                return Ok(holes);
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use super::super::Kind;
 use super::super::volume_id::VolumeId;
 use super::disk::{Disk, DiskFile, is_full};
 use super::key::{DayKey, NONCE, Nonce, Sealed};
-use super::record::{Draft, Found, HEADER, Header, PART, RECORD, open_header, open_record};
+use super::record::{Draft, Found, HEADER, Header, PART, RECORD, has_marks, open_header, open_record};
 use super::space::{Space, Window};
 use super::{files, index};
 use cssr_proto::parcel::BurnHash;
@@ -125,17 +125,17 @@ impl Files {
         record(&*self.journal, &self.key, position)
     }
 
-    /// The header of a record whose every byte is as it was written. What is blank is so to its end.
-    pub(super) fn whole_record(&self, position: u32) -> io::Result<Found<Header>> {
+    /// The header of a record of which every byte that it needs is as it was written, and whether the others are, too. What
+    /// was never written is blank to its end.
+    pub(super) fn whole_record(&self, position: u32) -> io::Result<Found<(Header, bool)>> {
         let mut bytes = vec![0; RECORD];
         self.journal.read_at(&mut bytes, offset(position, RECORD))?;
-        if bytes == [0; RECORD] {
-            return Ok(Found::Blank);
-        }
-        let found =
-            bytes.first_chunk_mut::<RECORD>().map_or(Found::Damaged, |bytes| open_record(&self.key, position, bytes));
-        Ok(match found {
-            Found::Record(header) => Found::Record(header),
+        let Some(record) = bytes.first_chunk_mut::<RECORD>() else { return Ok(Found::Damaged) };
+        let head = *record.first_chunk::<HEADER>().unwrap_or(&[0; HEADER]);
+        let ends_blank = record.iter().all(|byte| *byte == 0);
+        Ok(match open_record(&self.key, position, record) {
+            Found::Record(header) => Found::Record((header, has_marks(&self.key, position, &head))),
+            Found::Blank if ends_blank || head != [0; HEADER] => Found::Blank,
             Found::Blank | Found::Damaged => Found::Damaged,
         })
     }

@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// Its name in the store's folder.
 pub(super) const NAME: &str = "manifest";
-const FORMAT: &str = "cssr-relay journal 1";
+const FORMAT: &str = "cssr-relay journal 2";
 
 /// As it was when days were last added or destroyed. Later batches are in the journals.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

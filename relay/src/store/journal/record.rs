@@ -3,21 +3,26 @@
 //! ```text
 //! offset  bytes
 //!      0     24  nonce, random
-//!     24     88  header, sealed under the day's key for the rest, bound to the record's position:
+//!     24      8  place mark: the first bytes of SHA-256("cssr-relay journal 2 place" || u32(position))
+//!     32      8  day mark: of the day's key and the position (`key.rs`)
+//!     40     72  header, sealed under the day's key for the rest, bound to the record's position:
 //!                  1  what it is: 1 letter, 2 chunk, 3 chunk that can be burned, 4 part of a batch
 //!                 16  id; of a part: u64(number of the batch) || u32(part) || u32(length of the batch)
 //!                 32  burn hash; of a part: the batch's chain value; otherwise zeros
 //!                 16  tag of the body
-//!                 23  zeros
+//!                  7  zeros
 //!    112     16  tag of the header
 //!    128 16,256  body, sealed under the day's key for bodies with the same nonce: the envelope, or bytes of the batch
 //! ```
 //!
 //! The header lies in one sector, so it is old or new after a loss of power, never a mixture. It says what the body must
 //! be: a body that is torn, or belongs to another record, does not open.
+//!
+//! The marks tell damage from what is left of a day that has expired, in space that is used again. Where the header does not
+//! open, the place mark is right and the day mark is not, another day has written, and nothing of this one is lost.
 
 use super::super::{Kind, Put};
-use super::key::{DayKey, NONCE, Nonce, Sealed};
+use super::key::{DAY_MARK, DayKey, NONCE, Nonce, Sealed};
 use cssr_proto::index::Batch;
 use cssr_proto::parcel::BurnHash;
 use cssr_proto::sizes::{ENVELOPE, ENVELOPE_ID, HASH, TAG};
@@ -31,7 +36,9 @@ pub(super) const HEADER: usize = RECORD - ENVELOPE;
 /// Bytes of a batch in one record.
 pub(super) const PART: usize = ENVELOPE;
 
-const PLAIN: usize = HEADER - NONCE - TAG;
+const PLACE_MARK: usize = 8;
+const PLACE_LABEL: &[u8] = b"cssr-relay journal 2 place";
+const PLAIN: usize = HEADER - NONCE - PLACE_MARK - DAY_MARK - TAG;
 const SPARE: usize = PLAIN - 1 - ENVELOPE_ID - HASH - TAG;
 
 /// What a record is.
@@ -45,7 +52,7 @@ pub(super) enum Header {
 
 /// What stands at a position.
 pub(super) enum Found<T> {
-    /// Nothing was ever written there, or it was erased.
+    /// Nothing of this day: nothing was ever written there, it was erased, or it is of a day that has expired.
     Blank,
     /// A record.
     Record(T),
@@ -92,8 +99,9 @@ impl Draft {
         let mut header = self.header.encode(&self.tag);
         if let Some((nonce, rest)) = self.bytes.split_first_chunk_mut::<NONCE>() {
             let tag = key.seal(Sealed::Header(position), nonce, &mut header);
-            for (to, from) in rest.iter_mut().zip(header.iter().chain(&tag)) {
-                *to = *from;
+            let marks = place_mark(position).into_iter().chain(key.day_mark(position));
+            for (to, from) in rest.iter_mut().zip(marks.chain(header).chain(tag)) {
+                *to = from;
             }
         }
         self.bytes
@@ -110,7 +118,7 @@ pub(super) fn random_nonce<R: CryptoRng + ?Sized>(rng: &mut R) -> Nonce {
 /// Opens the first [`HEADER`] bytes of what stands at a position.
 pub(super) fn open_header(key: &DayKey, position: u32, bytes: &[u8; HEADER]) -> Found<Header> {
     match open_tagged(key, position, bytes) {
-        Found::Record((header, _, _)) => Found::Record(header),
+        Found::Record(Opened { header, .. }) => Found::Record(header),
         Found::Blank => Found::Blank,
         Found::Damaged => Found::Damaged,
     }
@@ -120,27 +128,66 @@ pub(super) fn open_header(key: &DayKey, position: u32, bytes: &[u8; HEADER]) -> 
 pub(super) fn open_record(key: &DayKey, position: u32, bytes: &mut [u8; RECORD]) -> Found<Header> {
     let Some((head, body)) = bytes.split_first_chunk_mut::<HEADER>() else { return Found::Damaged };
     match open_tagged(key, position, head) {
-        Found::Record((header, nonce, tag)) if key.open(Sealed::Body, &nonce, body, &tag) => Found::Record(header),
+        Found::Record(Opened { header, nonce, tag }) if key.open(Sealed::Body, &nonce, body, &tag) => {
+            Found::Record(header)
+        }
         Found::Blank => Found::Blank,
         Found::Record(_) | Found::Damaged => Found::Damaged,
     }
 }
 
-fn open_tagged(key: &DayKey, position: u32, bytes: &[u8; HEADER]) -> Found<(Header, Nonce, [u8; TAG])> {
+/// Whether both marks are as this day writes them at a position. A record is served without them, too.
+pub(super) fn has_marks(key: &DayKey, position: u32, bytes: &[u8; HEADER]) -> bool {
+    Sections::of(bytes).is_some_and(|it| *it.place == place_mark(position) && *it.day == key.day_mark(position))
+}
+
+fn place_mark(position: u32) -> [u8; PLACE_MARK] {
+    let hash = cssr_proto::sha256(&[PLACE_LABEL, &position.to_be_bytes()].concat());
+    let mut mark = [0; PLACE_MARK];
+    mark.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+    mark
+}
+
+/// The parts of a header's bytes.
+struct Sections<'a> {
+    nonce: &'a Nonce,
+    place: &'a [u8; PLACE_MARK],
+    day: &'a [u8; DAY_MARK],
+    sealed: &'a [u8; PLAIN],
+    tag: &'a [u8; TAG],
+}
+
+impl<'a> Sections<'a> {
+    fn of(bytes: &'a [u8; HEADER]) -> Option<Self> {
+        let (nonce, rest) = bytes.split_first_chunk()?;
+        let (place, rest) = rest.split_first_chunk()?;
+        let (day, rest) = rest.split_first_chunk()?;
+        let (sealed, tag) = rest.split_first_chunk()?;
+        Some(Self { nonce, place, day, sealed, tag: tag.try_into().ok()? })
+    }
+}
+
+/// A header that opens, with what its body needs.
+struct Opened {
+    header: Header,
+    nonce: Nonce,
+    tag: [u8; TAG],
+}
+
+fn open_tagged(key: &DayKey, position: u32, bytes: &[u8; HEADER]) -> Found<Opened> {
     if bytes.iter().all(|byte| *byte == 0) {
         return Found::Blank;
     }
-    let open = || {
-        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>()?;
-        let (sealed, tag) = sealed.split_last_chunk::<TAG>()?;
-        let mut plain: [u8; PLAIN] = sealed.try_into().ok()?;
-        if !key.open(Sealed::Header(position), nonce, &mut plain, tag) {
-            return None;
-        }
-        let (header, tag) = Header::decode(&plain)?;
-        Some((header, *nonce, tag))
-    };
-    open().map_or(Found::Damaged, Found::Record)
+    let Some(sections) = Sections::of(bytes) else { return Found::Damaged };
+    let Sections { nonce, place, day, sealed, tag } = sections;
+    let mut plain = *sealed;
+    if key.open(Sealed::Header(position), nonce, &mut plain, tag)
+        && let Some((header, tag)) = Header::decode(&plain)
+    {
+        return Found::Record(Opened { header, nonce: *nonce, tag });
+    }
+    let is_left_over = *place == place_mark(position) && *day != key.day_mark(position);
+    if is_left_over { Found::Blank } else { Found::Damaged }
 }
 
 impl Header {

@@ -13,6 +13,7 @@ use super::index::{self, Contents};
 use super::key::{DayKey, Loaded};
 use super::manifest::Manifest;
 use super::scan::{Depth, Scanned, scan, settle};
+use super::spare::Spare;
 use super::statements::Statements;
 use cssr_proto::Day;
 use cssr_proto::index::{Batch, Head};
@@ -43,21 +44,24 @@ pub(super) struct Home {
     pub(super) root: PathBuf,
     pub(super) keys: PathBuf,
     pub(super) days: PathBuf,
+    pub(super) spare: Spare,
 }
 
 impl Home {
     pub(super) fn new(disk: Arc<dyn Disk>, root: PathBuf) -> Self {
-        Self { disk, keys: root.join("keys"), days: root.join("days"), root }
+        Self { disk, keys: root.join("keys"), days: root.join("days"), spare: Spare::new(&root), root }
     }
 
     pub(super) fn folder(&self, id: VolumeId) -> PathBuf {
         self.days.join(id.to_string())
     }
 
-    /// Destroys a day: its key first, for good; then what was sealed under it. The sign of it stays where the key was, so
-    /// that a store whose manifest still lists the day opens.
+    /// Destroys a day: its key first, for good; then what was sealed under it, but for the space. The sign of it stays where
+    /// the key was, so that a store whose manifest still lists the day opens.
     pub(super) fn destroy(&self, id: VolumeId) -> std::io::Result<()> {
         DayKey::destroy(&*self.disk, &self.keys, id)?;
+        // What is not kept is removed with the rest.
+        let _ = self.spare.keep(&*self.disk, id, &self.folder(id));
         files::remove_folder(&*self.disk, &self.folder(id))
     }
 
@@ -89,6 +93,7 @@ pub(super) fn recover(
         files::make_folder(disk, folder).map_err(io("make the store's folders"))?;
     }
     let lock = locked(&home)?;
+    home.spare.begin(disk).map_err(io("give back the space of days that have expired"))?;
     for folder in [&home.root, &home.keys] {
         files::remove_unfinished(disk, folder).map_err(io("remove unfinished files"))?;
     }

@@ -40,6 +40,8 @@ pub(super) struct Scanned {
     /// Positions of records that were burned and are still there.
     pub(super) unburned: Vec<u32>,
     pub(super) damaged: Vec<Bad>,
+    /// Records that open and are served, but for their marks. Only what looks at every byte finds these.
+    pub(super) flawed: Vec<Bad>,
     /// Envelopes that a batch lists and that are not there.
     pub(super) lost: u64,
     /// Batches with a part of which there is one copy.
@@ -69,15 +71,22 @@ pub(super) fn scan(files: &Files, depth: Depth, seen: &(dyn Fn() + Sync)) -> io:
     let pieces = in_parallel(positions, |position| {
         seen();
         Ok(match depth {
-            Depth::Headers => Piece::of(files.header(position)?),
-            Depth::Bodies => Piece::of(files.whole_record(position)?),
+            Depth::Headers => (Piece::of(files.header(position)?), true),
+            Depth::Bodies => match files.whole_record(position)? {
+                Found::Record((header, is_whole)) => (Piece::of(Found::Record(header)), is_whole),
+                Found::Blank => (Piece::Blank, true),
+                Found::Damaged => (Piece::Damaged, true),
+            },
         })
     })?;
 
     let mut scanned = Scanned::default();
     let mut envelopes: Vec<(EnvelopeId, u32)> = Vec::new();
     let mut parts = Parts::new();
-    for (position, found) in pieces {
+    for (position, (found, is_whole)) in pieces {
+        if !is_whole {
+            scanned.flawed.push(Bad { file: JOURNAL, position });
+        }
         match found {
             Piece::Blank => {
                 scanned.blank += 1;

@@ -5,6 +5,7 @@
 
 use super::disk::DiskFile;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How many free positions to draw from.
@@ -31,6 +32,9 @@ impl Window {
 const LARGEST_STEP: u32 = 4_096;
 
 /// A file, seen as positions of one size.
+///
+/// Positions are offered in steps, from the beginning of the file to its end: first what is there, if an expired day has left
+/// it, then what the file is made longer by.
 #[derive(Debug)]
 pub(super) struct Space {
     file: Arc<dyn DiskFile>,
@@ -38,12 +42,54 @@ pub(super) struct Space {
     unit: u64,
     /// How many positions the file has.
     length: u32,
-    /// One bit for each position.
+    /// One bit for each position that is taken.
     taken: Vec<u64>,
     count: usize,
     free: Vec<u32>,
-    /// Whether `free` holds what there was when the file was opened.
-    prepared: bool,
+    /// What has not been offered yet; none before it is known what the file has space for.
+    ahead: Option<Ahead>,
+}
+
+/// The part of a file that has not been offered yet.
+#[derive(Debug)]
+struct Ahead {
+    first: u32,
+    holes: Holes,
+}
+
+/// Positions for which there is no space, or that were never written: ascending ranges with gaps between them.
+#[derive(Debug, Default)]
+struct Holes(Vec<Range<u32>>);
+
+impl Holes {
+    /// Every position that ascending ranges of bytes touch.
+    fn of(ranges: &[Range<u64>], unit: u64) -> Self {
+        let position = |at: u64| u32::try_from(at).unwrap_or(u32::MAX);
+        let mut holes: Vec<Range<u32>> = Vec::new();
+        for bytes in ranges {
+            let hole = position(bytes.start / unit)..position(bytes.end.div_ceil(unit));
+            match holes.last_mut() {
+                Some(last) if hole.start <= last.end => last.end = last.end.max(hole.end),
+                _ => holes.push(hole),
+            }
+        }
+        Self(holes)
+    }
+
+    /// From the first one that ends after a position on.
+    fn from(&self, position: u32) -> &[Range<u32>] {
+        self.0.get(self.0.partition_point(|hole| hole.end <= position)..).unwrap_or_default()
+    }
+
+    fn contains(&self, position: u32) -> bool {
+        self.from(position).first().is_some_and(|hole| hole.contains(&position))
+    }
+
+    /// The positions of a range that are holes, ascending.
+    fn within(&self, range: Range<u32>) -> impl Iterator<Item = u32> {
+        let holes = self.from(range.start).iter().take_while(move |hole| hole.start < range.end);
+        holes.flat_map(move |hole| hole.start.max(range.start)..hole.end.min(range.end))
+    }
 }
 
 impl Space {
@@ -52,7 +98,7 @@ impl Space {
         let unit = unit as u64;
         // A partial position at the end counts: it was being made.
         let length = u32::try_from(file.length()?.div_ceil(unit)).map_err(io::Error::other)?;
-        let mut space = Self { file, unit, length, taken: Vec::new(), count: 0, free: Vec::new(), prepared: false };
+        let mut space = Self { file, unit, length, taken: Vec::new(), count: 0, free: Vec::new(), ahead: None };
         taken.iter().for_each(|position| space.mark(*position));
         Ok(space)
     }
@@ -75,9 +121,9 @@ impl Space {
     /// Sees to it that at least `needed` positions are free, and the window is open, if there is space on the disk. If the
     /// disk is too full for the window but there are as many as needed, it is `Ok`.
     pub(super) fn reserve(&mut self, needed: usize, window: Window) -> io::Result<()> {
-        self.prepare()?;
+        self.look_ahead()?;
         while self.free.len() < needed.max(window.least) {
-            match self.extend(window.step) {
+            match self.offer(window.step) {
                 Err(error) if super::disk::is_full(&error) && self.free.len() >= needed => return Ok(()),
                 other => other?,
             }
@@ -85,27 +131,35 @@ impl Space {
         Ok(())
     }
 
-    /// Makes the positions that are not taken free to be drawn again, all of them: were it only some, those would tell what
-    /// came before the file was opened. Space that had been given back is taken anew, but not without bound.
-    fn prepare(&mut self) -> io::Result<()> {
-        if self.prepared {
+    /// Finds out what there is. What is free before the last record was offered before the file was opened.
+    fn look_ahead(&mut self) -> io::Result<()> {
+        if self.ahead.is_some() {
             return Ok(());
         }
-        let last = (0..self.length).rev().filter(|position| !self.is_taken(*position));
-        let last: Vec<u32> = last.take(LARGEST_STEP as usize).collect();
-        for (first, count) in runs(last.iter().rev().copied()) {
-            self.file.allocate(u64::from(first) * self.unit, u64::from(count) * self.unit)?;
-        }
-        self.free = last;
-        self.prepared = true;
+        let (first, holes) = (self.end(), Holes::of(&self.file.holes()?, self.unit));
+        let free = (0..first).rev().filter(|position| !self.is_taken(*position) && !holes.contains(*position));
+        self.free = free.take(LARGEST_STEP as usize).collect();
+        self.ahead = Some(Ahead { first, holes });
         Ok(())
     }
 
-    fn extend(&mut self, step: u32) -> io::Result<()> {
-        let length = self.length.checked_add(step).ok_or_else(|| io::Error::other("more positions than there are"))?;
-        self.file.allocate(u64::from(self.length) * self.unit, u64::from(step) * self.unit)?;
-        self.free.extend(self.length..length);
-        self.length = length;
+    /// Makes so many more positions free, or the fewer that are left of what is there.
+    fn offer(&mut self, step: u32) -> io::Result<()> {
+        let Some(Ahead { first, holes }) = &mut self.ahead else { return Ok(()) };
+        let end = first.checked_add(step).ok_or_else(|| io::Error::other("more positions than there are"))?;
+        let positions = *first..if *first < self.length { end.min(self.length) } else { end };
+        let is_free = |position: &u32| !is_in(&self.taken, *position);
+        let missing = if positions.start < self.length {
+            runs(holes.within(positions.clone()).filter(is_free))
+        } else {
+            runs(positions.clone())
+        };
+        for (hole, count) in missing {
+            self.file.allocate(u64::from(hole) * self.unit, u64::from(count) * self.unit)?;
+        }
+        *first = positions.end;
+        self.length = self.length.max(positions.end);
+        self.free.extend(positions.filter(is_free));
         Ok(())
     }
 
@@ -123,10 +177,17 @@ impl Space {
         (start..self.length).chain(0..start).find(|position| self.is_taken(*position)).unwrap_or(start)
     }
 
-    /// Gives back the space that waits to be drawn, when no more will be.
+    /// Gives back all space that is not taken, when no more will be.
     pub(super) fn trim(&mut self) -> io::Result<()> {
-        self.prepared = true;
+        self.look_ahead()?;
+        let end = self.end();
         let mut free = std::mem::take(&mut self.free);
+        if end < self.length {
+            self.file.cut(u64::from(end) * self.unit)?;
+        }
+        self.length = end;
+        self.ahead = Some(Ahead { first: end, holes: Holes::default() });
+        free.retain(|position| *position < end);
         free.sort_unstable();
         for (first, count) in runs(free.into_iter()) {
             self.file.punch(u64::from(first) * self.unit, u64::from(count) * self.unit)?;
@@ -134,8 +195,13 @@ impl Space {
         Ok(())
     }
 
+    /// The position after the last one that is taken.
+    fn end(&self) -> u32 {
+        (0..self.length).rev().find(|position| self.is_taken(*position)).map_or(0, |last| last + 1)
+    }
+
     fn is_taken(&self, position: u32) -> bool {
-        self.taken.get(position as usize / 64).is_some_and(|word| word >> (position % 64) & 1 == 1)
+        is_in(&self.taken, position)
     }
 
     fn mark(&mut self, position: u32) {
@@ -150,6 +216,11 @@ impl Space {
     }
 }
 
+/// Whether the bit of a position is set.
+fn is_in(bits: &[u64], position: u32) -> bool {
+    bits.get(position as usize / 64).is_some_and(|word| word >> (position % 64) & 1 == 1)
+}
+
 /// Neighbours among ascending positions, as first and count.
 fn runs(positions: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
     let mut runs: Vec<(u32, u32)> = Vec::new();
@@ -160,4 +231,19 @@ fn runs(positions: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
         }
     }
     runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_hole_touches_is_a_hole() {
+        let holes = Holes::of(&[0..5, 5..12, 25..26, 40..u64::MAX], 10);
+        let found: Vec<u32> = (0..6).filter(|position| holes.contains(*position)).collect();
+        assert_eq!(found, [0, 1, 2, 4, 5]);
+        assert_eq!(holes.within(1..5).collect::<Vec<_>>(), [1, 2, 4]);
+        assert_eq!(holes.within(3..4).count(), 0);
+        assert_eq!(Holes::default().within(0..9).count(), 0);
+    }
 }

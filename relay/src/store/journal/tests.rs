@@ -1,5 +1,6 @@
 //! What is special to this engine: its files.
 
+mod again;
 mod check;
 mod damage;
 mod failing;

@@ -126,7 +126,7 @@ impl Writer {
         let Some(batch) = batch.map_err(|_| FamilyError::Damaged("no number is left"))? else { return Ok(Ok(None)) };
         let family = self.existing(VolumeId { kind, day: batch.day() })?;
         let drafts: Vec<_> = (0..2).flat_map(|_| self.core.draft_batch(&batch, &family)).collect();
-        match unless_full(family.prepare(&*self.home.disk, drafts.len()))? {
+        match unless_full(self.prepare(&family, drafts.len()))? {
             Ok(()) => {}
             Err(full) => return Ok(Err(full)),
         }
@@ -217,11 +217,21 @@ impl Writer {
         let disk = &*self.home.disk;
         let key = DayKey::create(disk, &self.home.keys, id, &mut **self.core.rng())?;
         let files = Files::create(disk, &self.home.folder(id), id, key)?;
-        let family = Family::new(files, (&[], &[]), false, Arc::clone(&self.core.syncs))?;
         self.write_manifest([id])?;
-        let family = Arc::new(family);
+        // Only now: a day that is not listed must be empty.
+        let files = self.home.spare.give(disk, files)?;
+        let family = Arc::new(Family::new(files, (&[], &[]), false, Arc::clone(&self.core.syncs))?);
         self.core.state_mut().families.insert(id, Arc::clone(&family));
         Ok(family)
+    }
+
+    /// Makes a family ready for records; if the disk is full, without what is kept for another day.
+    fn prepare(&self, family: &Family, needed: usize) -> std::io::Result<()> {
+        let disk = &*self.home.disk;
+        match family.prepare(disk, needed) {
+            Err(error) if is_full(&error) && self.home.spare.give_back(disk)? => family.prepare(disk, needed),
+            other => other,
+        }
     }
 
     /// Writes down what there is, and `others`.

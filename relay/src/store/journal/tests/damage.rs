@@ -66,7 +66,7 @@ fn a_bad_block_anywhere_in_a_journal_costs_no_more_than_what_stood_in_it() {
         let (mut refused, mut forgotten, mut copies) = (0, 0, 0);
         for (n, record) in records.iter().enumerate() {
             // In nonce, header, tag and body; and a block that was torn.
-            for harm in [0, 23, 24, 100, 127, HEADER, 4_096 + n, RECORD - 1, usize::MAX] {
+            for harm in [0, 23, 40, 100, 127, HEADER, 4_096 + n, RECORD - 1, usize::MAX] {
                 sim.change(&journal(), |content| {
                     content.clone_from(&bytes);
                     match harm {
@@ -95,6 +95,26 @@ fn a_bad_block_anywhere_in_a_journal_costs_no_more_than_what_stood_in_it() {
             }
         }
         assert_eq!((refused, forgotten, copies), (9 * LISTED, 9 * WAITING, 9 * 4));
+    });
+}
+
+/// Marks are for telling damage from what is left of another day; nothing is lost with them.
+#[test]
+fn a_record_without_its_marks_is_served() {
+    block_on(async {
+        let (sim, batches) = filled().await;
+        let bytes = sim.read(&journal());
+        sim.change(&journal(), |content| {
+            for record in content.chunks_mut(RECORD).filter(|record| record[0] != 0) {
+                record[24..40].iter_mut().for_each(|byte| *byte ^= 0x20);
+            }
+        });
+        assert!(sim.read(&journal()) != bytes);
+        without_index(&sim);
+        let store = open(&sim, 1).unwrap();
+        assert_eq!(whole(&store).await, (LISTED + WAITING, 0, 0));
+        assert_eq!(store.batches(Kind::Letter, day(0)).await.unwrap(), batches);
+        assert_eq!(store.damage(), Damage::default());
     });
 }
 

@@ -51,9 +51,10 @@ impl Model {
         match random % 16 {
             0..8 => self.puts(store, 1 + random / 16 % 6).await,
             8..11 => self.seal(store, kind(random / 16)).await,
-            11..13 => self.burns(store, rng).await,
-            13 => self.put_again(store, rng).await,
-            14 => self.expire(store, (random / 16 % 3) as u32).await,
+            11 => self.burns(store, rng).await,
+            12 => self.put_again(store, rng).await,
+            // Often enough for days to expire, and for their space to be used again.
+            13..15 => self.expire(store, [0, 1, 4, 9][(random / 16 % 4) as usize]).await,
             _ => self.put_statement(store, random.to_be_bytes()[0]).await,
         }
     }

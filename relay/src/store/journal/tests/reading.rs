@@ -11,6 +11,7 @@ use crate::store::transfer::{Content, Source as _};
 use crate::store::{Kind, Store as _};
 use std::fs::TryLockError;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -97,6 +98,14 @@ impl DiskFile for BetweenFile {
 
     fn allocate(&self, _: u64, _: u64) -> io::Result<()> {
         panic!("somebody who reads writes")
+    }
+
+    fn cut(&self, _: u64) -> io::Result<()> {
+        panic!("somebody who reads writes")
+    }
+
+    fn holes(&self) -> io::Result<Vec<Range<u64>>> {
+        panic!("somebody who reads looks for space")
     }
 
     fn punch(&self, _: u64, _: u64) -> io::Result<()> {

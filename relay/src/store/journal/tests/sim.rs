@@ -10,6 +10,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::TryLockError;
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -44,6 +45,8 @@ struct World {
     locked: bool,
     /// Ranges that were given back though the disk still had something in them.
     punched_alive: u64,
+    /// Journals that another day has taken over.
+    used_again: usize,
     no_more_space: bool,
 }
 
@@ -58,11 +61,15 @@ struct Inode {
     volatile: Content,
     durable: Content,
     dirty: BTreeSet<u64>,
+    /// Sectors that hold what a day has left whose key was destroyed before the file was kept for another day.
+    dead: BTreeSet<u64>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Content {
     length: u64,
+    /// Sectors whose space was given back.
+    holes: BTreeSet<u64>,
     sectors: BTreeMap<u64, [u8; SECTOR as usize]>,
 }
 
@@ -94,6 +101,7 @@ impl Sim {
             powered: true,
             locked: false,
             punched_alive: 0,
+            used_again: 0,
             no_more_space: false,
         })))
     }
@@ -115,6 +123,10 @@ impl Sim {
 
     pub(super) fn is_powered(&self) -> bool {
         self.world().powered
+    }
+
+    pub(super) fn used_again(&self) -> usize {
+        self.world().used_again
     }
 
     pub(super) fn punched_alive(&self) -> u64 {
@@ -286,6 +298,13 @@ impl Disk for Sim {
             let node = world.node(from)?;
             world.volatile.remove(from);
             world.volatile.insert(to.to_owned(), node);
+            world.used_again += usize::from(to.ends_with("journal"));
+            if let Node::File(inode) = node
+                && from.ends_with("journal")
+            {
+                let inode = &mut world.inodes[inode];
+                inode.dead = inode.volatile.sectors.keys().chain(inode.durable.sectors.keys()).copied().collect();
+            }
             Ok(())
         })
     }
@@ -385,6 +404,8 @@ impl DiskFile for SimFile {
         for (number, some) in (offset / SECTOR..).zip(bytes[..keep].chunks(SECTOR as usize)) {
             let sector = inode.volatile.sectors.entry(number).or_insert([0; SECTOR as usize]);
             sector[..some.len()].copy_from_slice(some);
+            inode.volatile.holes.remove(&number);
+            inode.dead.remove(&number);
             inode.dirty.insert(number);
         }
         inode.volatile.length = inode.volatile.length.max(offset + keep as u64);
@@ -397,7 +418,14 @@ impl DiskFile for SimFile {
             return Err(ErrorKind::StorageFull.into());
         }
         world.whole(|world| {
-            let content = &mut world.inodes[self.inode].volatile;
+            let inode = &mut world.inodes[self.inode];
+            let range = offset / SECTOR..(offset + length) / SECTOR;
+            for sector in range.clone().filter(|sector| inode.volatile.sectors.contains_key(sector)) {
+                inode.dirty.insert(sector);
+            }
+            let content = &mut inode.volatile;
+            content.sectors.retain(|sector, _| !range.contains(sector));
+            content.holes.retain(|sector| !range.contains(sector));
             content.length = content.length.max(offset + length);
             Ok(())
         })
@@ -408,16 +436,39 @@ impl DiskFile for SimFile {
         let range = offset / SECTOR..(offset + length) / SECTOR;
         // Without its header a record cannot be opened by anyone: its nonce is gone.
         let mut headers = range.clone().step_by(super::super::record::RECORD / SECTOR as usize);
-        let alive = headers.any(|sector| world.inodes[self.inode].durable.sector(sector) != [0; 512]);
+        let inode = &world.inodes[self.inode];
+        let alive = headers.any(|sector| inode.durable.sector(sector) != [0; 512] && !inode.dead.contains(&sector));
         world.punched_alive += u64::from(alive);
         world.whole(|world| {
             let inode = &mut world.inodes[self.inode];
             for sector in range {
                 inode.volatile.sectors.remove(&sector);
+                inode.volatile.holes.insert(sector);
                 inode.dirty.insert(sector);
             }
             Ok(())
         })
+    }
+
+    fn cut(&self, length: u64) -> io::Result<()> {
+        let mut world = self.sim.world();
+        world.whole(|world| {
+            // What is cut off stays on the platter, freed: nobody reads it any more.
+            let inode = &mut world.inodes[self.inode];
+            let end = length.div_ceil(SECTOR);
+            inode.volatile.length = inode.volatile.length.min(length);
+            inode.volatile.sectors.retain(|sector, _| *sector < end);
+            inode.volatile.holes.retain(|sector| *sector < end);
+            inode.dirty.retain(|sector| *sector < end);
+            Ok(())
+        })
+    }
+
+    fn holes(&self) -> io::Result<Vec<Range<u64>>> {
+        let world = self.sim.world();
+        let content = &world.inodes[self.inode].volatile;
+        let holes = content.holes.iter().map(|sector| sector * SECTOR..(sector + 1) * SECTOR);
+        Ok(holes.chain(std::iter::once(content.length..u64::MAX)).collect())
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -77,7 +77,7 @@ impl Writer {
     fn open_for(&mut self, id: VolumeId, staged: &Staged, group: usize) -> Result<Option<Arc<Family>>, FamilyError> {
         let (family, new) = match staged.families.get(&id) {
             Some((family, records)) => (Arc::clone(family), records.len()),
-            None => match self.family(id) {
+            None => match self.family_with_room(id) {
                 Ok(family) => (family, 0),
                 Err(error) if error.is_full() => return Ok(None),
                 Err(error) => return Err(error),
@@ -87,12 +87,20 @@ impl Writer {
         let waiting = self.core.state().ledger.waiting_count(id.kind, id.day) + new + 1;
         let batches = batch_records(waiting) + 2 * (waiting / BATCH_MAX);
         if (new == 0 || family.free() <= batches)
-            && let Err(error) = family.prepare(&*self.home.disk, batches + group)
+            && let Err(error) = self.prepare(&family, batches + group)
             && !is_full(&error)
         {
             return Err(error.into());
         }
         Ok((family.free() > batches).then_some(family))
+    }
+
+    /// As `family`; if the disk is full, without what is kept for another day.
+    fn family_with_room(&mut self, id: VolumeId) -> Result<Arc<Family>, FamilyError> {
+        match self.family(id) {
+            Err(error) if error.is_full() && self.home.spare.give_back(&*self.home.disk)? => self.family(id),
+            other => other,
+        }
     }
 
     fn compare(&self, put: &Put, place: Place) -> Result<PutOutcome, FamilyError> {
