@@ -1,7 +1,8 @@
 //! The envelope: what the relay stores, always 16,256 bytes (protocol, sections 6 and 9).
 
 use crate::cbor::Malformed;
-use crate::sizes::ENVELOPE;
+use crate::copy::copy;
+use crate::sizes::{ENVELOPE, LARGE_FRAME};
 
 /// The first byte of every envelope.
 pub(crate) const VERSION: u8 = 1;
@@ -11,8 +12,11 @@ pub(crate) const LETTER_SUITE: u8 = 1;
 pub(crate) const CHUNK_SUITE: u8 = 2;
 
 /// A sealed letter or chunk: 16,256 bytes that say nothing to whoever has no key.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Envelope(Box<[u8; ENVELOPE]>);
+///
+/// There is room before it for the header of a large frame, or of a record on a relay's disk, so that it becomes either where
+/// it lies: 128 bytes whose value is nobody's concern.
+#[derive(Clone)]
+pub struct Envelope(Box<[u8; LARGE_FRAME]>);
 
 impl Envelope {
     /// Takes bytes of the right size; nothing else about them is checked.
@@ -20,23 +24,52 @@ impl Envelope {
     /// # Errors
     /// Not 16,256 bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, Malformed> {
-        Box::<[u8]>::from(bytes).try_into().map(Self).map_err(|_| Malformed("envelope"))
+        if bytes.len() != ENVELOPE {
+            return Err(Malformed("envelope"));
+        }
+        let mut envelope = Self::zeros();
+        copy(envelope.as_mut_bytes(), bytes);
+        Ok(envelope)
+    }
+
+    /// Takes the last 16,256 bytes of a buffer of 16,384.
+    ///
+    /// # Errors
+    /// A buffer of another size.
+    pub fn from_buffer(buffer: Box<[u8]>) -> Result<Self, Malformed> {
+        buffer.try_into().map(Self).map_err(|_| Malformed("envelope"))
+    }
+
+    /// The envelope after 128 bytes of any value.
+    #[must_use]
+    pub fn into_buffer(self) -> Box<[u8; LARGE_FRAME]> {
+        self.0
     }
 
     /// All bytes.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; ENVELOPE] {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8; ENVELOPE] {
+        // Always there: the buffer is longer.
+        self.0.last_chunk().unwrap_or(&[0; ENVELOPE])
     }
 
     pub(crate) fn zeros() -> Self {
-        Self(Box::new([0; ENVELOPE]))
+        Self(Box::new([0; LARGE_FRAME]))
     }
 
-    pub(crate) const fn as_mut_bytes(&mut self) -> &mut [u8; ENVELOPE] {
-        &mut self.0
+    pub(crate) fn as_mut_bytes(&mut self) -> &mut [u8; ENVELOPE] {
+        #[expect(clippy::expect_used, reason = "the buffer is longer")]
+        self.0.last_chunk_mut().expect("an envelope lies in its buffer")
     }
 }
+
+impl PartialEq for Envelope {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Envelope {}
 
 impl std::fmt::Debug for Envelope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -51,7 +84,7 @@ impl<C> minicbor::Encode<C> for Envelope {
         e: &mut minicbor::Encoder<W>,
         _: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.bytes(self.0.as_slice())?.ok()
+        e.bytes(self.as_bytes())?.ok()
     }
 }
 
@@ -71,6 +104,20 @@ mod tests {
             assert!(Envelope::from_slice(&vec![0; size]).is_err(), "{size}");
         }
         assert!(Envelope::from_slice(&[7; ENVELOPE]).is_ok_and(|e| e.as_bytes() == &[7; ENVELOPE]));
+    }
+
+    #[test]
+    fn what_lies_before_an_envelope_does_not_count() {
+        let mut buffer = vec![7; LARGE_FRAME].into_boxed_slice();
+        buffer[..LARGE_FRAME - ENVELOPE].fill(1);
+        let envelope = Envelope::from_buffer(buffer.clone()).unwrap();
+        assert!(envelope == Envelope::from_slice(&[7; ENVELOPE]).unwrap());
+        assert!(envelope.into_buffer().as_slice() == &*buffer);
+        buffer[LARGE_FRAME - ENVELOPE] = 8;
+        assert!(Envelope::from_buffer(buffer).unwrap() != Envelope::from_slice(&[7; ENVELOPE]).unwrap());
+        for size in [0, ENVELOPE, LARGE_FRAME - 1, LARGE_FRAME + 1] {
+            assert!(Envelope::from_buffer(vec![0; size].into_boxed_slice()).is_err(), "{size}");
+        }
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(crate) use assembler::{Sequence, is_absent, single};
 pub use envelope::{EnvelopeFrame, EnvelopeKind};
 
 use crate::cbor::Malformed;
+use crate::copy::copy;
+use crate::envelope::Envelope;
 use crate::ids::EnvelopeId;
 use crate::postage::Postage;
 use crate::sizes::{
@@ -109,12 +111,23 @@ impl Frame {
     /// A payload over 16,256 bytes, no parts, or a part beyond them.
     pub fn large(head: Head, fields: &Fields, payload: &[u8]) -> Result<Self, Malformed> {
         let mut frame = Self::with(LARGE_FRAME, LARGE_HEADER, head, payload)?;
-        frame.put(16, fields.id.as_bytes());
-        frame.put(32, &[fields.kind.map_or(0, EnvelopeKind::byte), u8::from(fields.present)]);
-        frame.put(36, &fields.postage.effort.to_be_bytes());
-        frame.put(40, &fields.burn_hash);
-        frame.put(72, &fields.postage.nonce);
-        frame.put(88, &fields.postage.solution);
+        frame.describe(fields);
+        Ok(frame)
+    }
+
+    /// A frame of 16,384 bytes made of an envelope where it lies.
+    ///
+    /// # Errors
+    /// No parts, or a part beyond them.
+    pub fn carrying(head: Head, fields: &Fields, envelope: Envelope) -> Result<Self, Malformed> {
+        if head.part >= head.parts {
+            return Err(Malformed("frame"));
+        }
+        let mut frame = Self { bytes: envelope.into_buffer() };
+        frame.put(0, &[0; LARGE_HEADER]);
+        frame.address(head);
+        frame.put(12, &(ENVELOPE as u32).to_be_bytes());
+        frame.describe(fields);
         Ok(frame)
     }
 
@@ -183,6 +196,21 @@ impl Frame {
         self.payload().try_into().ok()
     }
 
+    /// The same, where it lies in the frame.
+    pub(crate) fn into_envelope(self) -> Option<Envelope> {
+        self.envelope()?;
+        Envelope::from_buffer(self.bytes).ok()
+    }
+
+    fn describe(&mut self, fields: &Fields) {
+        self.put(16, fields.id.as_bytes());
+        self.put(32, &[fields.kind.map_or(0, EnvelopeKind::byte), u8::from(fields.present)]);
+        self.put(36, &fields.postage.effort.to_be_bytes());
+        self.put(40, &fields.burn_hash);
+        self.put(72, &fields.postage.nonce);
+        self.put(88, &fields.postage.solution);
+    }
+
     /// Puts the frame in its place among the messages of its direction.
     pub(crate) fn address(&mut self, head: Head) {
         self.put(0, &[head.kind, 0]);
@@ -237,7 +265,7 @@ impl Frame {
 
     fn put(&mut self, offset: usize, bytes: &[u8]) {
         if let Some(place) = self.bytes.get_mut(offset..offset + bytes.len()) {
-            place.copy_from_slice(bytes);
+            copy(place, bytes);
         }
     }
 }

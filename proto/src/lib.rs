@@ -6,6 +6,7 @@ mod card;
 mod cbor;
 mod clue;
 mod contact;
+mod copy;
 mod directory_file;
 mod envelope;
 pub mod frame;

@@ -7,6 +7,7 @@ mod tests;
 pub use reader::{RequestError, RequestReader};
 
 use crate::cbor::{List, Malformed};
+use crate::envelope::Envelope;
 use crate::frame::{EnvelopeFrame, EnvelopeKind, Fields, Frame, Head, cut};
 use crate::ids::{CourierNumber, EnvelopeId, Hash};
 use crate::index::Group;
@@ -232,6 +233,12 @@ impl Post {
     #[must_use]
     pub fn envelope(&self) -> &[u8; ENVELOPE] {
         self.0.envelope()
+    }
+
+    /// The envelope, where it lies.
+    #[must_use]
+    pub fn into_envelope(self) -> Envelope {
+        self.0.into_envelope()
     }
 
     fn read(frame: Frame) -> Result<Self, Malformed> {

@@ -8,12 +8,12 @@ mod tests;
 pub use reader::{Fault, Progress, ResponseError, ResponseReader};
 
 use crate::cbor::Malformed;
+use crate::envelope::Envelope;
 use crate::frame::{EnvelopeFrame, EnvelopeKind, Fields, Frame, Head, cut};
 use crate::ids::EnvelopeId;
 use crate::index::{Batch, GroupSize, Index};
 use crate::publication::{Notes, Statements};
 use crate::request::{NextBatches, RequestKind};
-use crate::sizes::ENVELOPE;
 use crate::wire_error::WireError;
 
 /// An answer, or a piece of the answer to `drain` and `watch`. Its `Debug` shows no content.
@@ -93,7 +93,7 @@ pub struct Mirrored {
 }
 
 /// An envelope that the relay holds, with its id.
-pub type Held<'a> = (&'a EnvelopeId, &'a [u8; ENVELOPE]);
+pub type Held = (EnvelopeId, Envelope);
 
 /// Writes the answer to one request.
 #[derive(Clone, Copy, Debug)]
@@ -135,7 +135,7 @@ impl Answer {
     ///
     /// # Errors
     /// A place outside the group.
-    pub fn letter(self, place: u32, size: GroupSize, letter: Option<Held<'_>>) -> Result<Frame, Malformed> {
+    pub fn letter(self, place: u32, size: GroupSize, letter: Option<Held>) -> Result<Frame, Malformed> {
         // A group has 16 letters at most.
         self.envelope(place, size.get() as u32, EnvelopeKind::Letter, letter)
     }
@@ -144,7 +144,7 @@ impl Answer {
     ///
     /// # Errors
     /// None.
-    pub fn chunk(self, chunk: Option<Held<'_>>) -> Result<Frame, Malformed> {
+    pub fn chunk(self, chunk: Option<Held>) -> Result<Frame, Malformed> {
         self.envelope(0, 1, EnvelopeKind::Chunk, chunk)
     }
 
@@ -166,7 +166,7 @@ impl Answer {
         place: u32,
         count: u32,
         kind: EnvelopeKind,
-        envelope: Option<Held<'_>>,
+        envelope: Option<Held>,
     ) -> Result<Frame, Malformed> {
         self.envelope(place, count, kind, envelope)
     }
@@ -192,13 +192,13 @@ impl Answer {
         Frame::small(self.head(), payload).expect("16 bytes fit a small frame")
     }
 
-    fn envelope(self, part: u32, parts: u32, kind: EnvelopeKind, held: Option<Held<'_>>) -> Result<Frame, Malformed> {
+    fn envelope(self, part: u32, parts: u32, kind: EnvelopeKind, held: Option<Held>) -> Result<Frame, Malformed> {
         let head = Head { part, parts, ..self.head() };
         match held {
             None => Frame::large(head, &Fields::NONE, &[]),
             Some((id, envelope)) => {
-                let fields = Fields { id: *id, kind: Some(kind), present: true, ..Fields::NONE };
-                Frame::large(head, &fields, envelope)
+                let fields = Fields { id, kind: Some(kind), present: true, ..Fields::NONE };
+                Frame::carrying(head, &fields, envelope)
             }
         }
     }

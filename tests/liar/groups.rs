@@ -82,7 +82,7 @@ fn of_another_group(truth: &Truth) -> Shown {
     let others: Vec<Sealed> = truth.batches[2].1.clone();
     shown.twist(RequestKind::Group, move |asked, _| {
         let answer = Answer::to(RequestKind::Group, asked.number);
-        let held = |place: u32| others.get(place as usize).map(|letter| (&letter.id, letter.envelope.as_bytes()));
+        let held = |place: u32| others.get(place as usize).map(|letter| (letter.id, letter.envelope.clone()));
         (0..4).map(|place| answer.letter(place, GroupSize::new(4).unwrap(), held(place)).unwrap()).collect()
     });
     shown

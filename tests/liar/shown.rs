@@ -171,6 +171,6 @@ impl Shown {
     }
 }
 
-fn held(letter: &Sealed) -> cssr_proto::response::Held<'_> {
-    (&letter.id, letter.envelope.as_bytes())
+fn held(letter: &Sealed) -> cssr_proto::response::Held {
+    (letter.id, letter.envelope.clone())
 }

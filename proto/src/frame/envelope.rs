@@ -2,6 +2,7 @@
 
 use super::{Fields, Frame, Head};
 use crate::cbor::Malformed;
+use crate::envelope::Envelope;
 use crate::ids::EnvelopeId;
 use crate::sizes::ENVELOPE;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
@@ -82,6 +83,13 @@ impl EnvelopeFrame {
     pub fn envelope(&self) -> &[u8; ENVELOPE] {
         // `try_from` lets no frame without a whole envelope become an `EnvelopeFrame`.
         self.frame.envelope().unwrap_or(&[0; ENVELOPE])
+    }
+
+    /// The envelope, where it lies.
+    #[must_use]
+    pub fn into_envelope(self) -> Envelope {
+        // As above.
+        self.frame.into_envelope().unwrap_or_else(Envelope::zeros)
     }
 
     pub(crate) const fn fields(&self) -> &Fields {

@@ -8,6 +8,7 @@ use crate::index::{Group, Head as ChainHead};
 use crate::postage::Postage;
 use crate::publication::Publication;
 use crate::request::{Post, Request};
+use crate::sizes::ENVELOPE;
 use crate::time::Day;
 use crate::wire_error::ErrorCode;
 
@@ -66,8 +67,8 @@ fn raw(request: &Request, fields: Fields, payload: &[u8]) -> Frame {
     Frame::large(answer(request).head(), &fields, payload).unwrap()
 }
 
-fn held(id: &EnvelopeId) -> Option<Held<'_>> {
-    Some((id, &ENVELOPE_BYTES))
+fn held(id: &EnvelopeId) -> Option<Held> {
+    Some((*id, Envelope::from_slice(&ENVELOPE_BYTES).unwrap()))
 }
 
 fn batch() -> Batch {

@@ -5,6 +5,7 @@
 //! for WebAssembly. `ring` does not erase its copy of a key, so it gets none to keep: one is made for each message, on the
 //! stack, where the next message lies over it.
 
+use crate::copy::copy;
 use crate::sizes::TAG;
 use snow::Error;
 use snow::types::Cipher;
@@ -44,7 +45,7 @@ impl Cipher for ChaChaPoly {
         #[expect(clippy::expect_used, reason = "snow checks the size of `out`, and no message here is over 64 KiB")]
         {
             let (text, tag) = out.split_at_mut_checked(plaintext.len()).expect("room for the text");
-            text.copy_from_slice(plaintext);
+            copy(text, plaintext);
             let made = implementation::seal(&self.key, nonce(counter), authtext, text).expect("a short text");
             *tag.first_chunk_mut::<TAG>().expect("room for the tag") = made;
         }
@@ -62,6 +63,7 @@ impl Cipher for ChaChaPoly {
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
     use super::{NONCE, TAG};
+    use crate::copy::copy;
     use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 
     fn cipher(key: &[u8; 32]) -> Option<LessSafeKey> {
@@ -86,15 +88,9 @@ mod native {
         let (sealed, tag) = sealed.split_last_chunk::<TAG>()?;
         let (nonce, tag) = (Nonce::assume_unique_for_key(nonce), ring::aead::Tag::from(*tag));
         // The tag is checked before anything of the text can be used: where it is wrong, `text` is cleared.
-        cipher(key)?.open_in_place_separate_tag(nonce, Aad::from(authtext), tag, copied(text, sealed)?, 0..).ok()?;
+        copy(text, sealed);
+        cipher(key)?.open_in_place_separate_tag(nonce, Aad::from(authtext), tag, text, 0..).ok()?;
         Some(())
-    }
-
-    fn copied<'a>(to: &'a mut [u8], from: &[u8]) -> Option<&'a mut [u8]> {
-        (to.len() == from.len()).then(|| {
-            to.copy_from_slice(from);
-            to
-        })
     }
 }
 

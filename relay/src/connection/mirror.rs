@@ -9,8 +9,9 @@ use cssr_proto::index::Batch;
 use cssr_proto::request::NextBatches;
 use cssr_proto::wire_error::{ErrorCode, WireError};
 use cssr_proto::{CourierNumber, Envelope, EnvelopeId};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use tokio::sync::{mpsc, watch};
 
 /// Envelopes that are read at once: a few, so that the store reads them together and a slow courier costs little.
@@ -36,14 +37,20 @@ pub(super) fn frames<S: Store>(
     stopped: watch::Receiver<bool>,
 ) -> Frames {
     let begin = async move {
-        let (sender, receiver) = mpsc::channel(AHEAD);
-        // Ends when the receiver is dropped with the connection.
-        tokio::spawn(async move {
-            let mirror = Mirror { shared, to, courier, sender, stopped };
-            // An error means that nobody waits for more.
-            let _ = mirror.run(from, watch).await;
-        });
-        Ok(stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver))).boxed())
+        let (sender, mut receiver) = mpsc::channel(AHEAD);
+        let mirror = Mirror { shared, to, courier, sender, stopped };
+        let mut run = async move { mirror.run(from, watch).await.unwrap_or(()) }.boxed().fuse();
+        // It works when the connection asks for a frame and none is ready: in the connection's task, for handing each frame
+        // from task to task costs as much as reading it.
+        let next = move |context: &mut Context<'_>| match receiver.poll_recv(context) {
+            Poll::Pending => {
+                // That it has ended shows in the channel.
+                let _ = run.poll_unpin(context);
+                receiver.poll_recv(context)
+            }
+            ready => ready,
+        };
+        Ok(stream::poll_fn(next).boxed())
     };
     to.later(begin)
 }
@@ -120,7 +127,7 @@ impl<S: Store> Mirror<S> {
         let mut place = 0;
         for ids in batch.ids().chunks(SLICE) {
             for (id, envelope) in ids.iter().zip(self.read(kind, batch, ids).await) {
-                let held = envelope.as_ref().map(|envelope| (id, envelope.as_bytes()));
+                let held = envelope.map(|envelope| (*id, envelope));
                 self.send(self.to.answer().batched(place, count, kind, held).map_err(|_| Over)?).await?;
                 place += 1;
             }

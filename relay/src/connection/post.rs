@@ -5,8 +5,7 @@ use super::frames::To;
 use super::requests::{Answering, ready};
 use crate::shared::Shared;
 use crate::shares::{Holder, Place};
-use crate::store::{Kind, Put, PutOutcome, Store, StoreError};
-use cssr_proto::Envelope;
+use crate::store::{Kind, Put, PutOutcome, Store};
 use cssr_proto::parcel::BurnHash;
 use cssr_proto::postage::{CHUNKS_PER_POSTAGE, Challenge, Postage};
 use cssr_proto::request::Post;
@@ -105,10 +104,7 @@ async fn store<S: Store>(shared: Arc<Shared<S>>, to: To, post: Post, paid: Paid,
         return to.error(ErrorCode::Postage);
     }
     let kind = post.kind();
-    let stored = match to_put(&shared, post) {
-        Ok(put) => shared.store.put(put).await,
-        Err(error) => Err(error),
-    };
+    let stored = shared.store.put(to_put(&shared, post)).await;
     if let Ok(outcome) = stored {
         shared.tariff.came(kind, outcome == PutOutcome::Stored, shared.clock.elapsed());
     }
@@ -120,15 +116,12 @@ async fn store<S: Store>(shared: Arc<Shared<S>>, to: To, post: Post, paid: Paid,
     }
 }
 
-/// Takes the frame, so that its copy of the envelope is gone before the store is waited for.
-fn to_put<S: Store>(shared: &Shared<S>, post: Post) -> Result<Put, StoreError> {
-    let kind = post.kind();
+/// The envelope goes on where it lies.
+fn to_put<S: Store>(shared: &Shared<S>, post: Post) -> Put {
+    let (kind, id, burn) = (post.kind(), *post.id(), post.burn_hash().copied().map(BurnHash));
     // Before it is stored: then nothing that waits is older than what is noted.
     shared.arrivals.note(kind, shared.sealing.moment(&*shared.clock));
-    // A post always carries a whole envelope.
-    let envelope = Envelope::from_slice(post.envelope()).map_err(|_| StoreError::Misuse("an envelope's size"))?;
-    let burn = post.burn_hash().copied().map(BurnHash);
-    Ok(Put { day: shared.today.get(), kind, id: *post.id(), burn, envelope })
+    Put { day: shared.today.get(), kind, id, burn, envelope: post.into_envelope() }
 }
 
 /// Verifying takes as long as three small requests, so it is done beside the threads that serve connections.

@@ -210,20 +210,14 @@ async fn group_of<S: Store>(shared: Arc<Shared<S>>, to: To, group: Group) -> Res
     // A group has 16 letters at most.
     let count = usize::try_from(size.get()).unwrap_or_default();
     let letters = shared.store.letters(group.day, first, count).await.map_err(|error| shared.store_failed(&error))?;
-    let frames = (0..).zip(letters).map_while(move |(place, letter)| {
-        let letter = letter.as_ref().map(|(id, envelope)| (id, envelope.as_bytes()));
-        to.answer().letter(place, size, letter).ok()
-    });
+    let frames = (0..).zip(letters).map_while(move |(place, letter)| to.answer().letter(place, size, letter).ok());
     Ok(stream::iter(frames).boxed())
 }
 
 async fn fetch<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId) -> Result<Frames, ErrorCode> {
     let chunks = shared.store.get(Kind::Chunk, None, &[id]).await.map_err(|error| shared.store_failed(&error))?;
     let chunk = chunks.into_iter().next().flatten();
-    to.answer()
-        .chunk(chunk.as_ref().map(|chunk| (&id, chunk.as_bytes())))
-        .map(one)
-        .map_err(|_| ErrorCode::StorageFailed)
+    to.answer().chunk(chunk.map(|chunk| (id, chunk))).map(one).map_err(|_| ErrorCode::StorageFailed)
 }
 
 async fn directory_by_hash<S: Store>(shared: Arc<Shared<S>>, to: To, hash: Hash) -> Result<Frames, ErrorCode> {

@@ -15,8 +15,11 @@ use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// A large frame is read in two or three pieces; an idle connection holds 8 KiB rather than 128.
-const READ_BUFFER: usize = 8 * 1024;
+/// A large message, with the header of its WebSocket frame, is read in two pieces; an idle connection holds 8 KiB rather than
+/// the library's 128.
+const READ_BUFFER: usize = (LARGE_WIRE + FRAME_HEADER).div_ceil(2);
+/// A length of two bytes, and a mask.
+const FRAME_HEADER: usize = 8;
 /// One message of ours, and the pong or close that the library may add to it.
 const WRITE_BUFFER_MAX: usize = 2 * LARGE_WIRE;
 /// How long the peer may take to take in the last words.

@@ -28,6 +28,8 @@ mod files;
 mod index;
 mod key;
 mod manifest;
+mod new_put;
+mod randomness;
 mod reader;
 mod record;
 mod recover;
@@ -55,9 +57,11 @@ use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::parcel::{BurnHash, BurnKey};
 use cssr_proto::{Day, Envelope, EnvelopeId};
 use disk::{Disk, Lock, SystemDisk};
-use family::{Family, FamilyError, Prepared};
+use family::{Family, FamilyError};
 use key::Nonce;
-use rand_core::CryptoRng;
+use new_put::NewPut;
+use rand_core::{CryptoRng, Rng as _};
+use randomness::Randomness;
 use record::{Draft, Header, random_nonce};
 use statements::Statements;
 use std::collections::BTreeMap;
@@ -68,10 +72,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
-use writer::{Burn, Command, NewPut, Writer};
+use writer::{Burn, Command, Writer};
 
 /// Commands that may wait for the writer: 8 MiB of envelopes, in clear and sealed. Who comes later waits for a place.
 const QUEUE: usize = 256;
+
+/// Envelopes that are read at once, if they are in memory: those of a group. More would keep other connections waiting.
+const AT_ONCE: usize = 16;
 
 /// What a [`JournalStore`] needs to know.
 #[derive(Clone, Debug)]
@@ -111,7 +118,7 @@ struct Core {
     statements: Statements,
     failure: OnceLock<String>,
     syncs: Arc<AtomicU64>,
-    rng: Mutex<Box<dyn CryptoRng + Send>>,
+    rng: Mutex<Randomness<Box<dyn CryptoRng + Send>>>,
     /// Picks which record is read in the place of an absent one.
     decoys: RandomState,
     /// Keeps other processes out for as long as anything of the store is alive.
@@ -172,7 +179,7 @@ impl JournalStore {
             statements: recovered.statements,
             failure: OnceLock::new(),
             syncs,
-            rng: Mutex::new(Box::new(rng)),
+            rng: Mutex::new(Randomness::new(Box::new(rng))),
             decoys: RandomState::new(),
             _lock: recovered.lock,
         });
@@ -206,21 +213,32 @@ impl JournalStore {
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Reads outside the lock and off the runtime's threads.
+    /// Reads outside the lock: at once what is in memory, off the runtime's threads what the disk must be waited for.
     async fn read<T: Send + 'static>(
         &self,
-        lookups: Vec<Lookup>,
+        mut lookups: Vec<Lookup>,
         pick: impl Fn(EnvelopeId, Envelope) -> T + Send + 'static,
     ) -> Result<Vec<Option<T>>, StoreError> {
+        let mut found = Vec::with_capacity(lookups.len());
+        if lookups.len() <= AT_ONCE {
+            while let Some(at_once) = lookups.get(found.len()).and_then(|lookup| self.core.read_at_once(lookup)) {
+                found.push(at_once?.map(|(id, envelope)| pick(id, envelope)));
+            }
+            lookups.drain(..found.len());
+        }
+        if lookups.is_empty() {
+            return Ok(found);
+        }
         let core = Arc::clone(&self.core);
         let reads = move || {
-            let read = |lookup| core.read_one(lookup).map(|found| found.map(|(id, envelope)| pick(id, envelope)));
-            lookups.into_iter().map(read).collect()
+            let read = |lookup| core.read_one(&lookup).map(|found| found.map(|(id, envelope)| pick(id, envelope)));
+            lookups.into_iter().map(read).collect::<Result<Vec<_>, _>>()
         };
         match tokio::task::spawn_blocking(reads).await {
-            Ok(result) => result,
-            Err(_) => Err(StoreError::Unreadable("the reading thread panicked".into())),
+            Ok(result) => found.extend(result?),
+            Err(_) => return Err(StoreError::Unreadable("the reading thread panicked".into())),
         }
+        Ok(found)
     }
 
     /// Reads a file off the runtime's threads.
@@ -262,36 +280,34 @@ impl Core {
         if state.open { Ok(state) } else { Err(StoreError::Closed) }
     }
 
-    fn rng(&self) -> MutexGuard<'_, Box<dyn CryptoRng + Send>> {
+    fn rng(&self) -> MutexGuard<'_, Randomness<Box<dyn CryptoRng + Send>>> {
         self.rng.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn nonce(&self) -> Nonce {
-        random_nonce(&mut **self.rng())
+        random_nonce(&mut *self.rng())
     }
 
     fn random(&self) -> u64 {
         self.rng().next_u64()
     }
 
-    fn draft(&self, put: &Put, family: &Family) -> Draft {
-        Draft::envelope(put, family.key(), self.nonce())
-    }
-
     fn draft_batch(&self, batch: &Batch, family: &Family) -> Vec<Draft> {
-        Draft::batch(batch, family.key(), &mut **self.rng())
+        Draft::batch(batch, family.key(), &mut *self.rng())
     }
 
-    /// Seals an envelope where it is put, so that the one thread that writes need not: for the family that it will go into,
-    /// if that is there and the day does not turn meanwhile.
-    fn prepare(&self, put: &Put) -> Result<Option<Prepared>, StoreError> {
+    /// Seals an envelope where it is put, if its family is there already.
+    fn prepare(&self, put: Put) -> Result<NewPut, StoreError> {
         let family = {
             let state = self.open_state()?;
             let day = state.ledger.latest().max(put.day);
             let is_new = state.ledger.place(&put.id).is_none();
             state.families.get(&VolumeId { kind: put.kind, day }).filter(|_| is_new).cloned()
         };
-        Ok(family.map(|family| Prepared { draft: self.draft(put, &family), family }))
+        Ok(match family {
+            Some(family) => NewPut::sealed(put, family, self.nonce()),
+            None => NewPut::plain(put),
+        })
     }
 
     /// What to read for an id. An absent one costs what a present one does: a record of `decoys` is read and opened.
@@ -314,29 +330,57 @@ impl Core {
         }
     }
 
-    fn read_one(&self, lookup: Lookup) -> Result<Option<(EnvelopeId, Envelope)>, StoreError> {
+    fn read_one(&self, lookup: &Lookup) -> Result<Option<(EnvelopeId, Envelope)>, StoreError> {
         match lookup {
             Lookup::Nothing => Ok(None),
             Lookup::Decoy(family, position) => {
-                let _ = family.envelope(position);
+                let _ = family.envelope(*position);
                 Ok(None)
             }
-            Lookup::Record(id, family, position) => match record_of(&family, position, &id) {
-                Ok((_, envelope)) => Ok(Some((id, envelope))),
-                // Burned or expired since it was looked up; otherwise it is lost.
-                Err(_) if self.state().ledger.place(&id).is_none_or(|place| place.burned) => Ok(None),
-                Err(error) => Err(unreadable(&error)),
-            },
+            Lookup::Record(id, family, position) => self.judged(*id, record_of(family, *position, id)),
+        }
+    }
+
+    /// The same; `None` if the disk would have to be waited for.
+    fn read_at_once(&self, lookup: &Lookup) -> Option<Result<Option<(EnvelopeId, Envelope)>, StoreError>> {
+        let (family, position) = match lookup {
+            Lookup::Nothing => return Some(Ok(None)),
+            Lookup::Decoy(family, position) | Lookup::Record(_, family, position) => (family, *position),
+        };
+        let read = family.envelope_at_once(position).transpose()?;
+        Some(match lookup {
+            Lookup::Record(id, ..) => self.judged(*id, read.and_then(|read| is_of(family, id, read))),
+            Lookup::Decoy(..) | Lookup::Nothing => Ok(None),
+        })
+    }
+
+    /// What was read, unless it has gone since it was looked up.
+    fn judged(
+        &self,
+        id: EnvelopeId,
+        read: Result<(Option<BurnHash>, Envelope), FamilyError>,
+    ) -> Result<Option<(EnvelopeId, Envelope)>, StoreError> {
+        match read {
+            Ok((_, envelope)) => Ok(Some((id, envelope))),
+            // Burned or expired; otherwise it is lost.
+            Err(_) if self.state().ledger.place(&id).is_none_or(|place| place.burned) => Ok(None),
+            Err(error) => Err(unreadable(&error)),
         }
     }
 }
 
 /// The envelope with this id at a position, and who may burn it.
 fn record_of(family: &Family, position: u32, id: &EnvelopeId) -> Result<(Option<BurnHash>, Envelope), FamilyError> {
-    match family.envelope(position)? {
-        (Header::Envelope { kind, id: held, burn }, envelope) if (kind, held) == (family.id().kind, *id) => {
-            Ok((burn, envelope))
-        }
+    is_of(family, id, family.envelope(position)?)
+}
+
+fn is_of(
+    family: &Family,
+    id: &EnvelopeId,
+    (header, envelope): (Header, Envelope),
+) -> Result<(Option<BurnHash>, Envelope), FamilyError> {
+    match header {
+        Header::Envelope { kind, id: held, burn } if (kind, held) == (family.id().kind, *id) => Ok((burn, envelope)),
         _ => Err(FamilyError::Damaged("another record stands there")),
     }
 }
@@ -348,8 +392,8 @@ fn unreadable(error: &FamilyError) -> StoreError {
 impl Store for JournalStore {
     async fn put(&self, put: Put) -> Result<PutOutcome, StoreError> {
         put.check()?;
-        let prepared = self.core.prepare(&put)?;
-        self.ask(|reply| Command::Put(Box::new(NewPut { put, prepared }), reply)).await
+        let put = self.core.prepare(put)?;
+        self.ask(|reply| Command::Put(Box::new(put), reply)).await
     }
 
     async fn get(&self, kind: Kind, day: Option<Day>, ids: &[EnvelopeId]) -> Result<Vec<Option<Envelope>>, StoreError> {

@@ -227,7 +227,10 @@ impl Relay {
             self.queue.push_back(Response::Batch(EnvelopeKind::Letter, batch.clone()));
             let count = records.len() as u32;
             for (place, record) in (0..).zip(records) {
-                let held = record.envelope.as_ref().map(|envelope| (&record.id, &**envelope));
+                let held = record
+                    .envelope
+                    .as_ref()
+                    .map(|bytes| (record.id, cssr_proto::Envelope::from_slice(&**bytes).unwrap()));
                 let frame = held.map(|held| {
                     let frame = Answer::to(RequestKind::Drain, 0).batched(place, count, record.kind, Some(held));
                     EnvelopeFrame::try_from(frame.unwrap()).unwrap()

@@ -61,7 +61,7 @@ impl<R: CryptoRng> JournalBuilder<R> {
         let family = self.family.as_ref().ok_or(NO_DAY)?;
         family.prepare(&*self.home.disk, 1)?;
         let position = family.place(self.rng.next_u64())?;
-        Ok(family.write(position, &draft.finish(family.key(), position))?)
+        Ok(family.write(position, draft.finish(family.key(), position).as_slice())?)
     }
 
     fn write_batch(&mut self, batch: &Batch) -> Result<(), FamilyError> {
@@ -78,7 +78,7 @@ impl<R: CryptoRng> JournalBuilder<R> {
             Content::Lost => Ok(()),
             Content::Envelope(envelope) => {
                 let put = Put { day, kind, id, burn, envelope };
-                let draft = Draft::envelope(&put, family.key(), random_nonce(&mut self.rng));
+                let draft = Draft::envelope(put, family.key(), random_nonce(&mut self.rng));
                 self.write(draft)
             }
             Content::Burned => {

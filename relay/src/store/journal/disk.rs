@@ -4,14 +4,14 @@
 use super::record::RECORD;
 use std::fmt::Debug;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSliceMut};
 use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{Advice, FallocateFlags, SeekFrom, fadvise, fallocate, seek};
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 /// Folders and the names in them. A change of names lasts once the folder is synced.
 pub(super) trait Disk: Debug + Send + Sync {
@@ -54,6 +54,9 @@ pub(super) trait DiskFile: Debug + Send + Sync {
 
     /// Fills the buffer from an offset on; returns how much of it there was before the file's end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// The same if nothing must be waited for, because the system has it in memory; `false` if it has not, or not all of it.
+    fn read_at_once(&self, buffer: &mut [u8], offset: u64) -> io::Result<bool>;
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
@@ -144,6 +147,16 @@ impl DiskFile for File {
             }
         }
         Ok(done)
+    }
+
+    fn read_at_once(&self, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
+        let length = buffer.len();
+        match preadv2(self, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(read) => Ok(read == length),
+            // Not in memory; interrupted; or a file system that cannot tell.
+            Err(Errno::AGAIN | Errno::INTR | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

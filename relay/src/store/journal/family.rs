@@ -13,7 +13,7 @@ use super::super::Kind;
 use super::super::volume_id::VolumeId;
 use super::disk::{Disk, DiskFile, is_full};
 use super::key::{DayKey, NONCE, Nonce, Sealed};
-use super::record::{Draft, Found, HEADER, Header, PART, RECORD, has_marks, open_header, open_record};
+use super::record::{Found, HEADER, Header, PART, RECORD, has_marks, open_header, open_record};
 use super::space::{Space, Window};
 use super::{files, index};
 use cssr_proto::parcel::BurnHash;
@@ -202,11 +202,18 @@ impl Family {
     pub(super) fn envelope(&self, position: u32) -> Result<(Header, Envelope), FamilyError> {
         #[cfg(test)]
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let Found::Record((header, body)) = record(&*self.journal, &self.key, position)? else {
-            return Err(FamilyError::Damaged("a record does not open under its day's key"));
-        };
-        let envelope = Envelope::from_slice(body.get(HEADER..).unwrap_or_default());
-        Ok((header, envelope.map_err(|_| FamilyError::Damaged("an envelope of another size"))?))
+        enveloped(record(&*self.journal, &self.key, position)?)
+    }
+
+    /// The same, unless the disk would have to be waited for.
+    pub(super) fn envelope_at_once(&self, position: u32) -> Result<Option<(Header, Envelope)>, FamilyError> {
+        let mut bytes = vec![0; RECORD];
+        if !self.journal.read_at_once(&mut bytes, offset(position, RECORD))? {
+            return Ok(None);
+        }
+        #[cfg(test)]
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        enveloped(opened(&self.key, position, bytes)).map(Some)
     }
 
     /// The header at a position.
@@ -365,12 +372,24 @@ fn header(journal: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Fou
 fn record(journal: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<(Header, Vec<u8>)>> {
     let mut bytes = vec![0; RECORD];
     journal.read_at(&mut bytes, offset(position, RECORD))?;
+    Ok(opened(key, position, bytes))
+}
+
+fn opened(key: &DayKey, position: u32, mut bytes: Vec<u8>) -> Found<(Header, Vec<u8>)> {
     let found = bytes.first_chunk_mut::<RECORD>().map_or(Found::Damaged, |bytes| open_record(key, position, bytes));
-    Ok(match found {
+    match found {
         Found::Record(header) => Found::Record((header, bytes)),
         Found::Blank => Found::Blank,
         Found::Damaged => Found::Damaged,
-    })
+    }
+}
+
+fn enveloped(found: Found<(Header, Vec<u8>)>) -> Result<(Header, Envelope), FamilyError> {
+    let Found::Record((header, record)) = found else {
+        return Err(FamilyError::Damaged("a record does not open under its day's key"));
+    };
+    let envelope = Envelope::from_buffer(record.into_boxed_slice());
+    Ok((header, envelope.map_err(|_| FamilyError::Damaged("an envelope of another size"))?))
 }
 
 fn mark(file: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<Mark>> {
@@ -389,10 +408,4 @@ fn mark(file: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<Ma
         Some(Mark { id: EnvelopeId(*id), burn: BurnHash(*rest.first_chunk::<HASH>()?) })
     };
     Ok(open().map_or(Found::Damaged, Found::Record))
-}
-
-/// A draft for this family, sealed by whoever puts, so that the writer need not.
-pub(super) struct Prepared {
-    pub(super) family: Arc<Family>,
-    pub(super) draft: Draft,
 }

@@ -20,7 +20,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce as GcmNonce, Tag, UnboundK
 use sha2::Sha256;
 use std::io::{self, ErrorKind};
 use std::path::Path;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 pub(super) const NONCE: usize = 24;
 /// Bytes of a day mark.
@@ -60,11 +60,10 @@ impl Sealed {
 }
 
 /// The random keys that everything of one kind and day is sealed under: one for bodies, one for the rest, because a header
-/// shares its nonce with its body.
-#[derive(Zeroize, ZeroizeOnDrop)]
+/// shares its nonce with its body. As HMAC has taken them in; it erases that when it is dropped, and it stays where it is.
 pub(super) struct DayKey {
-    rest: [u8; KEY],
-    bodies: [u8; KEY],
+    rest: Box<Hmac<Sha256>>,
+    bodies: Box<Hmac<Sha256>>,
 }
 
 /// What a key's file holds.
@@ -91,12 +90,10 @@ impl DayKey {
         id: VolumeId,
         rng: &mut R,
     ) -> io::Result<Self> {
-        let mut key = Self { rest: [0; KEY], bodies: [0; KEY] };
-        rng.fill_bytes(&mut key.rest);
-        rng.fill_bytes(&mut key.bodies);
-        let content = zeroize::Zeroizing::new([key.rest, key.bodies].concat());
-        files::write(disk, folder, &id.key_name(), &files::twice(&content))?;
-        Ok(key)
+        let mut content = Zeroizing::new([0; 2 * KEY]);
+        rng.fill_bytes(content.as_mut_slice());
+        files::write(disk, folder, &id.key_name(), &files::twice(content.as_slice()))?;
+        Self::of(content.as_slice()).ok_or_else(|| io::Error::other("a key of another length"))
     }
 
     /// Reads a key from its file. A sign in either copy counts: whoever began to destroy a key meant to.
@@ -105,11 +102,15 @@ impl DayKey {
         if files::whole_copies(&content).any(|copy| copy == DESTROYED) {
             return Ok(Loaded::Destroyed);
         }
-        let key = files::whole_copies(&content).find_map(|copy| {
-            let (rest, bodies) = copy.split_first_chunk::<KEY>()?;
-            Some(Self { rest: *rest, bodies: bodies.try_into().ok()? })
-        });
+        let key = files::whole_copies(&content).find_map(Self::of);
         Ok(key.map_or(Loaded::Missing, Loaded::Key))
+    }
+
+    fn of(content: &[u8]) -> Option<Self> {
+        let (rest, bodies) = content.split_first_chunk::<KEY>()?;
+        let bodies: &[u8; KEY] = bodies.try_into().ok()?;
+        let hmac = |key: &[u8; KEY]| Hmac::new_from_slice(key).ok().map(Box::new);
+        Some(Self { rest: hmac(rest)?, bodies: hmac(bodies)? })
     }
 
     /// Destroys a key where it lies, and says so in its place; no space is needed for that. It may be gone already.
@@ -166,10 +167,8 @@ fn only_nonce() -> GcmNonce {
     GcmNonce::assume_unique_for_key([0; 12])
 }
 
-fn mac(key: &[u8; KEY], label: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of 32 bytes");
-    Zeroizing::new(mac.chain_update(label).chain_update(input).finalize().into_bytes().into())
+fn mac(key: &Hmac<Sha256>, label: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(key.clone().chain_update(label).chain_update(input).finalize().into_bytes().into())
 }
 
 #[cfg(test)]
@@ -177,7 +176,7 @@ mod tests {
     use super::*;
 
     fn key(bytes: u8) -> DayKey {
-        DayKey { rest: [bytes; KEY], bodies: [bytes ^ 0xff; KEY] }
+        DayKey::of(&[[bytes; KEY], [bytes ^ 0xff; KEY]].concat()).unwrap()
     }
 
     #[test]

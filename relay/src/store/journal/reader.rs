@@ -18,7 +18,7 @@ use super::family::{BURNED, Files, MARK, Mark};
 use super::index::{Contents, LOST, Spot};
 use super::key::{DayKey, Loaded};
 use super::manifest::Manifest;
-use super::record::{Found, HEADER, Header};
+use super::record::{Found, Header};
 use super::recover::{Home, follow, locked_existing};
 use super::scan::{Depth, Scanned, scan};
 use cssr_proto::index::{Batch, Head};
@@ -160,7 +160,7 @@ impl FamilyReader {
             && let Found::Record((Header::Envelope { kind, id: held, burn }, record)) =
                 self.files.record(spot.position)?
             && (kind, held) == (self.files.id.kind, id)
-            && let Ok(envelope) = Envelope::from_slice(record.get(HEADER..).unwrap_or_default())
+            && let Ok(envelope) = Envelope::from_buffer(record.into_boxed_slice())
         {
             return Ok(Held { id, burn, content: Content::Envelope(envelope) });
         }

@@ -3,7 +3,7 @@
 //! ```text
 //! offset  bytes
 //!      0     24  nonce, random
-//!     24      8  place mark: the first bytes of SHA-256("cssr-relay journal 2 place" || u32(position))
+//!     24      8  place mark: "cssr" || u32(position)
 //!     32      8  day mark: of the day's key and the position (`key.rs`)
 //!     40     72  header, sealed under the day's key for the rest, bound to the record's position:
 //!                  1  what it is: 1 letter, 2 chunk, 3 chunk that can be burned, 4 part of a batch
@@ -25,8 +25,8 @@ use super::super::{Kind, Put};
 use super::key::{DAY_MARK, DayKey, NONCE, Nonce, Sealed};
 use cssr_proto::index::Batch;
 use cssr_proto::parcel::BurnHash;
-use cssr_proto::sizes::{ENVELOPE, ENVELOPE_ID, HASH, TAG};
-use cssr_proto::{EnvelopeId, Hash};
+use cssr_proto::sizes::{ENVELOPE, ENVELOPE_ID, HASH, LARGE_FRAME, TAG};
+use cssr_proto::{Envelope, EnvelopeId, Hash};
 use rand_core::CryptoRng;
 
 /// Bytes of a record.
@@ -37,8 +37,8 @@ pub(super) const HEADER: usize = RECORD - ENVELOPE;
 pub(super) const PART: usize = ENVELOPE;
 
 const PLACE_MARK: usize = 8;
-const PLACE_LABEL: &[u8] = b"cssr-relay journal 2 place";
 const PLAIN: usize = HEADER - NONCE - PLACE_MARK - DAY_MARK - TAG;
+const _: () = assert!(RECORD == LARGE_FRAME);
 const SPARE: usize = PLAIN - 1 - ENVELOPE_ID - HASH - TAG;
 
 /// What a record is.
@@ -62,15 +62,16 @@ pub(super) enum Found<T> {
 
 /// A record whose body is sealed, and which has no position yet.
 pub(super) struct Draft {
-    bytes: Vec<u8>,
+    bytes: Box<[u8; RECORD]>,
     header: Header,
     tag: [u8; TAG],
 }
 
 impl Draft {
-    /// Seals an envelope.
-    pub(super) fn envelope(put: &Put, key: &DayKey, nonce: Nonce) -> Self {
-        Self::new(Header::Envelope { kind: put.kind, id: put.id, burn: put.burn }, put.envelope.as_bytes(), key, nonce)
+    /// Seals an envelope, where it lies.
+    pub(super) fn envelope(put: Put, key: &DayKey, nonce: Nonce) -> Self {
+        let Put { day: _, kind, id, burn, envelope } = put;
+        Self::new(Header::Envelope { kind, id, burn }, envelope.into_buffer(), key, nonce)
     }
 
     /// Seals a batch, in as many records as it needs.
@@ -78,24 +79,36 @@ impl Draft {
         let (bytes, chain) = (batch.to_bytes(), batch.chain_value());
         let length = bytes.len() as u32; // at most a mebibyte
         let parts = (0u32..).zip(bytes.chunks(PART)).map(|(part, body)| {
-            Self::new(Header::Part { number: batch.number(), part, length, chain }, body, key, random_nonce(rng))
+            let mut record = Box::new([0; RECORD]);
+            record.iter_mut().skip(HEADER).zip(body).for_each(|(to, from)| *to = *from);
+            Self::new(Header::Part { number: batch.number(), part, length, chain }, record, key, random_nonce(rng))
         });
         parts.collect()
     }
 
-    /// `body` is filled up with zeros.
-    fn new(header: Header, body: &[u8], key: &DayKey, nonce: Nonce) -> Self {
-        let mut bytes = Vec::with_capacity(RECORD);
-        bytes.extend_from_slice(&nonce);
-        bytes.resize(HEADER, 0);
-        bytes.extend_from_slice(body);
-        bytes.resize(RECORD, 0);
-        let tag = key.seal(Sealed::Body, &nonce, bytes.get_mut(HEADER..).unwrap_or_default());
+    fn new(header: Header, mut bytes: Box<[u8; RECORD]>, key: &DayKey, nonce: Nonce) -> Self {
+        let tag = match bytes.split_first_chunk_mut::<HEADER>() {
+            Some((head, body)) => {
+                head.iter_mut().zip(nonce).for_each(|(to, from)| *to = from);
+                key.seal(Sealed::Body, &nonce, body)
+            }
+            None => [0; TAG],
+        };
         Self { bytes, header, tag }
     }
 
+    /// Opens an envelope again.
+    pub(super) fn reopen(self, key: &DayKey) -> Option<(Header, Envelope)> {
+        let Self { mut bytes, header, tag } = self;
+        let (head, body) = bytes.split_first_chunk_mut::<HEADER>()?;
+        if !key.open(Sealed::Body, head.first_chunk()?, body, &tag) {
+            return None;
+        }
+        Envelope::from_buffer(bytes).ok().map(|envelope| (header, envelope))
+    }
+
     /// Seals the header for a position: the record, ready to be written there.
-    pub(super) fn finish(mut self, key: &DayKey, position: u32) -> Vec<u8> {
+    pub(super) fn finish(mut self, key: &DayKey, position: u32) -> Box<[u8; RECORD]> {
         let mut header = self.header.encode(&self.tag);
         if let Some((nonce, rest)) = self.bytes.split_first_chunk_mut::<NONCE>() {
             let tag = key.seal(Sealed::Header(position), nonce, &mut header);
@@ -141,11 +154,9 @@ pub(super) fn has_marks(key: &DayKey, position: u32, bytes: &[u8; HEADER]) -> bo
     Sections::of(bytes).is_some_and(|it| *it.place == place_mark(position) && *it.day == key.day_mark(position))
 }
 
-fn place_mark(position: u32) -> [u8; PLACE_MARK] {
-    let hash = cssr_proto::sha256(&[PLACE_LABEL, &position.to_be_bytes()].concat());
-    let mut mark = [0; PLACE_MARK];
-    mark.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-    mark
+const fn place_mark(position: u32) -> [u8; PLACE_MARK] {
+    let [a, b, c, d] = position.to_be_bytes();
+    [b'c', b's', b's', b'r', a, b, c, d]
 }
 
 /// The parts of a header's bytes.

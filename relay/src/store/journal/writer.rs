@@ -1,12 +1,13 @@
 //! The one thread that writes. What waits together shares a sync.
 
 use super::super::volume_id::VolumeId;
-use super::super::{BurnOutcome, Kind, Lives, Put, PutOutcome, Shelf, StatementName, StoreError};
+use super::super::{BurnOutcome, Kind, Lives, PutOutcome, Shelf, StatementName, StoreError};
 use super::disk::is_full;
-use super::family::{Family, FamilyError, Files, Prepared};
+use super::family::{Family, FamilyError, Files};
 use super::index;
 use super::key::DayKey;
 use super::manifest::Manifest;
+use super::new_put::NewPut;
 use super::recover::Home;
 use super::{Core, JournalConfig};
 use cssr_proto::index::Batch;
@@ -34,12 +35,6 @@ pub(super) enum Command {
     PutStatement(Shelf, StatementName, Vec<u8>, Reply<()>),
     DeleteStatement(Shelf, StatementName, Reply<bool>),
     Close(Reply<()>),
-}
-
-pub(super) struct NewPut {
-    pub(super) put: Put,
-    /// The record, if its family was there already.
-    pub(super) prepared: Option<Prepared>,
 }
 
 pub(super) struct Burn {
@@ -132,7 +127,7 @@ impl Writer {
         }
         for draft in drafts {
             let position = family.place(self.core.random())?;
-            family.write(position, &draft.finish(family.key(), position))?;
+            family.write(position, draft.finish(family.key(), position).as_slice())?;
         }
         family.sync()?;
         self.core.state_mut().ledger.publish(kind, Arc::clone(&batch));
@@ -215,7 +210,7 @@ impl Writer {
             return Ok(Arc::clone(family));
         }
         let disk = &*self.home.disk;
-        let key = DayKey::create(disk, &self.home.keys, id, &mut **self.core.rng())?;
+        let key = DayKey::create(disk, &self.home.keys, id, &mut *self.core.rng())?;
         let files = Files::create(disk, &self.home.folder(id), id, key)?;
         self.write_manifest([id])?;
         // Only now: a day that is not listed must be empty.

@@ -61,7 +61,7 @@ fn a_bad_block_anywhere_in_a_journal_costs_no_more_than_what_stood_in_it() {
     block_on(async {
         let (sim, batches) = filled().await;
         let bytes = sim.read(&journal());
-        let records: Vec<_> = (0..bytes.len() / RECORD).filter(|n| bytes[n * RECORD] != 0).collect();
+        let records: Vec<_> = (0..bytes.len() / RECORD).filter(|n| bytes[n * RECORD..][..8] != [0; 8]).collect();
         assert_eq!(records.len() as u64, LISTED + WAITING + 4, "and two batches, twice");
         let (mut refused, mut forgotten, mut copies) = (0, 0, 0);
         for (n, record) in records.iter().enumerate() {
@@ -105,7 +105,7 @@ fn a_record_without_its_marks_is_served() {
         let (sim, batches) = filled().await;
         let bytes = sim.read(&journal());
         sim.change(&journal(), |content| {
-            for record in content.chunks_mut(RECORD).filter(|record| record[0] != 0) {
+            for record in content.chunks_mut(RECORD).filter(|record| record[..8] != [0; 8]) {
                 record[24..40].iter_mut().for_each(|byte| *byte ^= 0x20);
             }
         });
@@ -125,7 +125,7 @@ fn what_was_damaged_while_it_waited_can_be_put_again() {
         let (sim, _) = filled().await;
         let bytes = sim.read(&journal());
         sim.change(&journal(), |content| {
-            for record in content.chunks_mut(RECORD).filter(|record| record[0] != 0) {
+            for record in content.chunks_mut(RECORD).filter(|record| record[..8] != [0; 8]) {
                 record[RECORD - 1] ^= 1;
             }
         });
@@ -147,7 +147,7 @@ fn a_batch_that_is_lost_is_counted_and_the_chain_goes_on() {
     block_on(async {
         let (sim, batches) = filled().await;
         let clean = sim.read(&journal());
-        let records: Vec<_> = (0..clean.len() / RECORD).filter(|n| clean[n * RECORD] != 0).collect();
+        let records: Vec<_> = (0..clean.len() / RECORD).filter(|n| clean[n * RECORD..][..8] != [0; 8]).collect();
         // Which records are the first batch's shows when one of its copies and another one are damaged.
         let mut lost = 0;
         for (n, first) in records.iter().enumerate() {

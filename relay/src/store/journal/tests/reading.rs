@@ -92,6 +92,10 @@ impl DiskFile for BetweenFile {
         self.0.read_at(buffer, offset)
     }
 
+    fn read_at_once(&self, _: &mut [u8], _: u64) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
         panic!("somebody who reads writes")
     }

@@ -391,6 +391,12 @@ impl DiskFile for SimFile {
         Ok(count)
     }
 
+    fn read_at_once(&self, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
+        // Whether it is in memory changes from one time to the next.
+        let known = self.sim.world().rng.next_u32().is_multiple_of(2);
+        Ok(known && self.read_at(buffer, offset)? == buffer.len())
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut world = self.sim.world();
         let failed = world.call();

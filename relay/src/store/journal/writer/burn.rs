@@ -28,7 +28,7 @@ impl Writer {
         let mut staged = Staged::default();
         let mut outcomes = Vec::with_capacity(burns.len());
         for burn in &burns {
-            outcomes.push(self.stage(burn, &mut staged)?);
+            outcomes.push(self.stage_burn(burn, &mut staged)?);
         }
         for (family, _) in staged.families.values() {
             family.sync_marks()?;
@@ -44,7 +44,7 @@ impl Writer {
         Ok(outcomes)
     }
 
-    fn stage(&self, Burn { id, key }: &Burn, staged: &mut Staged) -> super::Change<BurnOutcome> {
+    fn stage_burn(&self, Burn { id, key }: &Burn, staged: &mut Staged) -> super::Change<BurnOutcome> {
         let Some(place) = self.core.state().ledger.place(id) else { return Ok(Ok(BurnOutcome::Absent)) };
         if place.kind == Kind::Letter {
             return Ok(Ok(BurnOutcome::Refused));

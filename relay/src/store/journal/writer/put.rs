@@ -2,75 +2,88 @@
 
 use super::super::disk::is_full;
 use super::super::family::{Family, FamilyError, batch_records};
+use super::super::new_put::NewPut;
+use super::super::record::RECORD;
 use super::super::{record_of, unreadable};
-use super::{NewPut, Writer};
+use super::Writer;
 use crate::store::ledger::Place;
 use crate::store::volume_id::VolumeId;
 use crate::store::{Kind, Put, PutOutcome, StoreError};
 use cssr_proto::EnvelopeId;
 use cssr_proto::sizes::BATCH_MAX;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Records, each with its position.
-type Records = Vec<(u32, Vec<u8>)>;
+type Records = Vec<(u32, Box<[u8; RECORD]>)>;
 
 /// Puts that have a place, but are neither synced nor known to readers.
 #[derive(Default)]
 struct Staged {
-    /// Each with the index of its put.
-    ids: Vec<(EnvelopeId, Place, usize)>,
+    ids: Vec<(EnvelopeId, Place)>,
     families: BTreeMap<VolumeId, (Arc<Family>, Records)>,
 }
 
 impl Writer {
     /// Writes a group of puts, syncs once, and only then lets anybody see them.
     pub(super) fn put(&mut self, puts: Vec<NewPut>) -> Result<Vec<Result<PutOutcome, StoreError>>, FamilyError> {
+        let group = puts.len();
         let mut staged = Staged::default();
-        let mut first_of: HashMap<EnvelopeId, usize> = HashMap::new();
-        let mut outcomes = Vec::with_capacity(puts.len());
-        let (puts, mut prepared): (Vec<_>, Vec<_>) = puts.into_iter().map(|new| (new.put, new.prepared)).unzip();
-        for (number, (put, prepared)) in puts.iter().zip(&mut prepared).enumerate() {
+        let mut outcomes = Vec::with_capacity(group);
+        let repeated = repeated(&puts);
+        // The first one of each id that comes more than once.
+        let mut firsts: HashMap<EnvelopeId, Put> = HashMap::new();
+        for mut put in puts {
             let known = self.core.state().ledger.place(&put.id);
-            let first = first_of.get(&put.id).and_then(|first| puts.get(*first));
-            let outcome = if let Some(first) = first {
-                Ok(if first.same_content(put) { PutOutcome::Already } else { PutOutcome::Conflict })
-            } else if let Some(place) = known {
-                self.compare(put, place).map_err(|error| unreadable(&error))
-            } else if !self.has_room(put.kind, &staged) {
-                Ok(PutOutcome::Full)
-            } else {
-                let latest =
-                    staged.ids.last().map_or_else(|| self.core.state().ledger.latest(), |(_, last, _)| last.day);
-                let id = VolumeId { kind: put.kind, day: latest.max(put.day) };
-                match self.open_for(id, &staged, puts.len())? {
-                    None => Ok(PutOutcome::Full),
-                    Some(family) => {
-                        let draft = prepared.take().filter(|prepared| Arc::ptr_eq(&prepared.family, &family));
-                        let draft = draft.map_or_else(|| self.core.draft(put, &family), |prepared| prepared.draft);
-                        let position = family.place(self.core.random())?;
-                        let record = draft.finish(family.key(), position);
-                        let place = Place { kind: id.kind, day: id.day, number: position, burned: false };
-                        staged.ids.push((put.id, place, number));
-                        staged.families.entry(id).or_insert((family, Vec::new())).1.push((position, record));
-                        first_of.insert(put.id, number);
-                        Ok(PutOutcome::Stored)
-                    }
+            let mut copy = None;
+            if known.is_some() || repeated.contains(&put.id) {
+                let plain = put.into_put()?;
+                if let Some(first) = firsts.get(&plain.id) {
+                    let is_same = first.same_content(&plain);
+                    outcomes.push(Ok(if is_same { PutOutcome::Already } else { PutOutcome::Conflict }));
+                    continue;
                 }
-            };
-            outcomes.push(outcome);
+                if let Some(place) = known {
+                    outcomes.push(self.compare(&plain, place).map_err(|error| unreadable(&error)));
+                    continue;
+                }
+                copy = Some(plain.clone());
+                put = NewPut::plain(plain);
+            }
+            let outcome = self.stage_put(put, group, &mut staged)?;
+            if let Some(first) = copy.filter(|_| outcome == PutOutcome::Stored) {
+                firsts.insert(first.id, first);
+            }
+            outcomes.push(Ok(outcome));
         }
         for (family, records) in staged.families.values_mut() {
             // In order of position, so that not even the order of writing is that of arrival.
             records.sort_unstable_by_key(|(position, _)| *position);
-            records.iter().try_for_each(|(position, record)| family.write(*position, record))?;
+            records.iter().try_for_each(|(position, record)| family.write(*position, record.as_slice()))?;
             family.sync()?;
         }
         let mut state = self.core.state_mut();
-        for (id, place, _) in staged.ids {
+        for (id, place) in staged.ids {
             state.ledger.insert(id, place);
         }
         Ok(outcomes)
+    }
+
+    /// Gives a new envelope its place, if there is room.
+    fn stage_put(&mut self, put: NewPut, group: usize, staged: &mut Staged) -> Result<PutOutcome, FamilyError> {
+        if !self.has_room(put.kind, staged) {
+            return Ok(PutOutcome::Full);
+        }
+        let latest = staged.ids.last().map_or_else(|| self.core.state().ledger.latest(), |(_, last)| last.day);
+        let (kind, day, envelope_id) = (put.kind, latest.max(put.day), put.id);
+        let id = VolumeId { kind, day };
+        let Some(family) = self.open_for(id, staged, group)? else { return Ok(PutOutcome::Full) };
+        let draft = put.into_draft(&family, || self.core.nonce())?;
+        let position = family.place(self.core.random())?;
+        let record = draft.finish(family.key(), position);
+        staged.ids.push((envelope_id, Place { kind, day, number: position, burned: false }));
+        staged.families.entry(id).or_insert((family, Vec::new())).1.push((position, record));
+        Ok(PutOutcome::Stored)
     }
 
     /// The family to put into, with a place free, and for all of a group if there is space; `None` if the disk is too full.
@@ -114,7 +127,13 @@ impl Writer {
     }
 
     fn has_room(&self, kind: Kind, staged: &Staged) -> bool {
-        let new = staged.ids.iter().filter(|(_, place, _)| place.kind == kind).count() as u64;
+        let new = staged.ids.iter().filter(|(_, place)| place.kind == kind).count() as u64;
         self.core.state().ledger.has_room(kind, new)
     }
+}
+
+/// The ids that come more than once.
+fn repeated(puts: &[NewPut]) -> HashSet<EnvelopeId> {
+    let mut seen = HashSet::with_capacity(puts.len());
+    puts.iter().map(|put| put.id).filter(|id| !seen.insert(*id)).collect()
 }
