@@ -22,6 +22,7 @@ use patience::Patience;
 use rand_core::UnwrapErr;
 use requests::Requests;
 use socket::{Happened, Socket};
+use std::pin::pin;
 use std::sync::Arc;
 use timers::{Due, Timers};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -56,6 +57,11 @@ async fn until(moment: Option<Instant>) {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
+}
+
+/// Ends when the relay is being stopped, and never again.
+async fn stop(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// An established session on its socket.
@@ -124,8 +130,11 @@ async fn greet<S: Store, T: AsyncRead + AsyncWrite + Unpin>(
 }
 
 impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
-    async fn serve(mut self, mut stopped: watch::Receiver<bool>) -> End {
+    async fn serve(mut self, stopped: watch::Receiver<bool>) -> End {
         let mut done = 0;
+        // Both are made once: making them for each thing that happens would cost as much as the smaller things.
+        let mut stop = pin!(stop(stopped));
+        let mut alarm = pin!(tokio::time::sleep_until(self.timers.next(false)));
         loop {
             if done >= TURN {
                 done = 0;
@@ -144,12 +153,17 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
             let reading = self.ending.is_none() && paused.is_none() && room;
             // Couriers wait for batches that may not come for hours.
             let idle = unanswered == 0 && !self.requests.is_courier();
+            // One that is too early costs a look. What is due moves on with everything that happens.
+            let next = self.timers.next(idle);
+            if next < alarm.deadline() || alarm.is_elapsed() {
+                alarm.as_mut().reset(next);
+            }
             let event = tokio::select! {
                 happened = self.socket.next(reading) => Event::Socket(happened),
                 frame = self.answers.next(), if unanswered > 0 && self.socket.is_flushed() => Event::Answer(frame),
-                () = tokio::time::sleep_until(self.timers.next(idle)) => Event::Time,
+                () = alarm.as_mut() => Event::Time,
                 () = until(paused), if paused.is_some() => Event::Back,
-                _ = stopped.wait_for(|stopped| *stopped), if self.ending.is_none() => Event::Stop,
+                () = stop.as_mut(), if self.ending.is_none() => Event::Stop,
             };
             done += if matches!(event, Event::Socket(Happened::Message(_))) { MESSAGE } else { 1 };
             let now = Instant::now();

@@ -8,7 +8,7 @@ use cssr_proto::index::{Batch, Head, chunk_genesis, letter_genesis};
 use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::sizes::BATCH_MAX;
 use cssr_proto::{Day, EnvelopeId, Malformed};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Where an envelope is.
@@ -24,12 +24,19 @@ pub(super) struct Place {
 /// The ids of one kind and day.
 #[derive(Debug, Default)]
 struct Listing {
-    /// Sorted, so that not even memory holds their order of arrival.
-    pending: BTreeSet<EnvelopeId>,
+    /// In no order, so that not even memory holds that of their arrival.
+    pending: HashSet<EnvelopeId>,
     batches: Vec<Arc<Batch>>,
 }
 
 impl Listing {
+    /// What waits, ascending.
+    fn waiting(&self) -> Vec<EnvelopeId> {
+        let mut ids: Vec<EnvelopeId> = self.pending.iter().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
     fn ids(&self) -> impl Iterator<Item = &EnvelopeId> {
         self.pending.iter().chain(self.batches.iter().flat_map(|batch| batch.ids()))
     }
@@ -133,7 +140,7 @@ impl Ledger {
     /// The ids of a day that wait, ascending.
     pub(super) fn waiting(&self, kind: Kind, day: Day) -> Vec<EnvelopeId> {
         let listing = self.lane(kind).days.get(&day);
-        listing.map(|listing| listing.pending.iter().copied().collect()).unwrap_or_default()
+        listing.map(Listing::waiting).unwrap_or_default()
     }
 
     /// How many ids of a day wait.
@@ -166,7 +173,8 @@ impl Ledger {
     pub(super) fn next_batch(&self, kind: Kind) -> Result<Option<Arc<Batch>>, Malformed> {
         let lane = self.lane(kind);
         let Some((day, listing)) = lane.oldest_pending() else { return Ok(None) };
-        let ids = listing.pending.iter().take(BATCH_MAX).copied().collect();
+        let mut ids = listing.waiting();
+        ids.truncate(BATCH_MAX);
         Batch::new(&lane.head, day, ids).map(Arc::new).map(Some)
     }
 
@@ -186,8 +194,11 @@ impl Ledger {
     }
 
     pub(super) fn batches_from(&self, kind: Kind, number: u64, max: usize) -> Vec<Arc<Batch>> {
-        let all = self.lane(kind).days.values().flat_map(|listing| &listing.batches);
-        all.filter(|batch| batch.number() >= number).take(max).cloned().collect()
+        let later = self.lane(kind).days.values().flat_map(|Listing { batches, .. }| {
+            let first = batches.partition_point(|batch| batch.number() < number);
+            batches.get(first..).unwrap_or_default()
+        });
+        later.take(max).cloned().collect()
     }
 
     /// The ids at positions `first .. first + count` of a day's list of letters.
