@@ -39,6 +39,19 @@ fn every_field_stands_where_the_protocol_says() {
     assert_eq!((frame.head(), frame.fields(), frame.payload()), (head, full(), &[9; 5][..]));
 }
 
+/// What a relay's disk or another frame had before the envelope is nobody else's concern.
+#[test]
+fn a_frame_made_of_an_envelope_where_it_lies_is_like_any_other() {
+    let head = Head { kind: 0x85, request: 0x0102, part: 3, parts: 9 };
+    let buffer = vec![0xa5; LARGE_FRAME].into_boxed_slice();
+    let envelope = Envelope::from_buffer(buffer).unwrap();
+    for fields in [full(), Fields::NONE] {
+        let frame = Frame::carrying(head, &fields, envelope.clone()).unwrap();
+        assert!(frame == Frame::large(head, &fields, envelope.as_bytes()).unwrap());
+    }
+    assert!(Frame::carrying(Head { part: 9, ..head }, &full(), envelope).is_err());
+}
+
 #[test]
 fn small_frames_have_no_envelope_fields() {
     let frame = Frame::small(HEAD, &[7; 496]).unwrap();

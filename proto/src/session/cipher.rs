@@ -53,18 +53,18 @@ impl Cipher for ChaChaPoly {
     }
 
     fn decrypt(&self, counter: u64, authtext: &[u8], ciphertext: &[u8], out: &mut [u8]) -> Result<usize, Error> {
-        let text = ciphertext.len().checked_sub(TAG).ok_or(Error::Decrypt)?;
-        let out = out.get_mut(..text).ok_or(Error::Decrypt)?;
-        implementation::open(&self.key, nonce(counter), authtext, ciphertext, out).ok_or(Error::Decrypt)?;
-        Ok(text)
+        let (sealed, tag) = ciphertext.split_last_chunk::<TAG>().ok_or(Error::Decrypt)?;
+        let text = out.get_mut(..sealed.len()).ok_or(Error::Decrypt)?;
+        copy(text, sealed);
+        implementation::open(&self.key, nonce(counter), authtext, text, tag).ok_or(Error::Decrypt)?;
+        Ok(text.len())
     }
 }
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
     use super::{NONCE, TAG};
-    use crate::copy::copy;
-    use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+    use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, Tag, UnboundKey};
 
     fn cipher(key: &[u8; 32]) -> Option<LessSafeKey> {
         UnboundKey::new(&CHACHA20_POLY1305, key).ok().map(LessSafeKey::new)
@@ -77,20 +77,16 @@ mod native {
         tag.as_ref().try_into().ok()
     }
 
-    /// Decrypts into `text`, which is as long as what is sealed without its tag.
+    /// Decrypts in place; `None`, with nothing of the text in the buffer, if the tag is wrong.
     pub(super) fn open(
         key: &[u8; 32],
         nonce: [u8; NONCE],
         authtext: &[u8],
-        sealed: &[u8],
         text: &mut [u8],
+        tag: &[u8; TAG],
     ) -> Option<()> {
-        let (sealed, tag) = sealed.split_last_chunk::<TAG>()?;
-        let (nonce, tag) = (Nonce::assume_unique_for_key(nonce), ring::aead::Tag::from(*tag));
-        // The tag is checked before anything of the text can be used: where it is wrong, `text` is cleared.
-        copy(text, sealed);
-        cipher(key)?.open_in_place_separate_tag(nonce, Aad::from(authtext), tag, text, 0..).ok()?;
-        Some(())
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        cipher(key)?.open_in_place_separate_tag(nonce, Aad::from(authtext), Tag::from(*tag), text, 0..).ok().map(drop)
     }
 }
 
@@ -98,7 +94,6 @@ mod native {
 mod portable {
     use super::{NONCE, TAG};
     use chacha20poly1305::aead::AeadInOut;
-    use chacha20poly1305::aead::inout::InOutBuf;
     use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 
     /// As the native one.
@@ -112,12 +107,11 @@ mod portable {
         key: &[u8; 32],
         nonce: [u8; NONCE],
         authtext: &[u8],
-        sealed: &[u8],
         text: &mut [u8],
+        tag: &[u8; TAG],
     ) -> Option<()> {
-        let (sealed, tag) = sealed.split_last_chunk::<TAG>()?;
-        let buffer = InOutBuf::new(sealed, text).ok()?;
-        ChaCha20Poly1305::new(key.into()).decrypt_inout_detached(&nonce.into(), authtext, buffer, &(*tag).into()).ok()
+        let cipher = ChaCha20Poly1305::new(key.into());
+        cipher.decrypt_inout_detached(&nonce.into(), authtext, text.into(), &(*tag).into()).ok()
     }
 }
 
@@ -140,17 +134,17 @@ mod tests {
             let tag = native::seal(&key, nonce, &authtext, &mut one).unwrap();
             prop_assert_eq!(portable::seal(&key, nonce, &authtext, &mut other), Some(tag));
             prop_assert_eq!(&one, &other);
-            let mut sealed = [one.as_slice(), &tag].concat();
-            let mut opened = [vec![0; text.len()], vec![1; text.len()]];
-            prop_assert_eq!(native::open(&key, nonce, &authtext, &sealed, &mut opened[0]), Some(()));
-            prop_assert_eq!(portable::open(&key, nonce, &authtext, &sealed, &mut opened[1]), Some(()));
-            prop_assert_eq!(&opened, &[text.clone(), text.clone()]);
-            let at = flip.index(8 * sealed.len());
-            sealed[at / 8] ^= 1 << (at % 8);
-            let mut out = vec![0; text.len()];
-            prop_assert_eq!(native::open(&key, nonce, &authtext, &sealed, &mut out), None);
-            prop_assert!(out.iter().all(|byte| *byte == 0), "nothing is left of what was not authentic");
-            prop_assert_eq!(portable::open(&key, nonce, &authtext, &sealed, &mut out), None);
+            for open in [native::open, portable::open] {
+                let mut opened = one.clone();
+                prop_assert_eq!(open(&key, nonce, &authtext, &mut opened, &tag), Some(()));
+                prop_assert_eq!(&opened, &text);
+                let mut harmed = [one.as_slice(), &tag].concat();
+                let at = flip.index(8 * harmed.len());
+                harmed[at / 8] ^= 1 << (at % 8);
+                let (sealed, tag) = harmed.split_last_chunk_mut().unwrap();
+                prop_assert_eq!(open(&key, nonce, &authtext, sealed, tag), None);
+                prop_assert!(text.len() < 16 || sealed[..16] != text[..16], "what is not authentic was decrypted");
+            }
         }
     }
 }

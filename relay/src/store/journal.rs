@@ -74,7 +74,7 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 use writer::{Burn, Command, Writer};
 
-/// Commands that may wait for the writer: 8 MiB of envelopes, in clear and sealed. Who comes later waits for a place.
+/// Commands that may wait for the writer: 4 MiB of envelopes. Who comes later waits for a place.
 const QUEUE: usize = 256;
 
 /// Envelopes that are read at once, if they are in memory: those of a group. More would keep other connections waiting.

@@ -20,9 +20,9 @@ pub enum OpenError {
         /// How it failed.
         source: io::Error,
     },
-    /// The manifest is none of this engine.
+    /// The manifest is none of this engine and version.
     #[error(
-        "the manifest is damaged or was written by another engine; let \"store\" in relay.toml say what it said before, or restore the whole folder from a copy"
+        "the manifest is damaged, or was written by another engine or version; let \"store\" in relay.toml say what it said before, carry the store over with \"export\" of the version that wrote it and \"import\", or restore the whole folder from a copy"
     )]
     OtherEngine,
     /// There are days, but no manifest.

@@ -192,8 +192,8 @@ impl DiskFile for File {
         loop {
             let start = match seek(self, SeekFrom::Hole(at)) {
                 Ok(start) => start,
-                // At its end already.
-                Err(Errno::NXIO) => return Ok(holes),
+                // At its end already; or a file system that cannot tell.
+                Err(Errno::NXIO | Errno::INVAL | Errno::OPNOTSUPP) => return Ok(holes),
                 Err(error) => return Err(error.into()),
             };
             at = match seek(self, SeekFrom::Data(start)) {

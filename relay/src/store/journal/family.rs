@@ -70,6 +70,8 @@ pub(super) struct Family {
     burst: AtomicUsize,
     /// Whether there may be an index.
     has_index: AtomicBool,
+    /// Whether space was given back since the family was opened.
+    is_trimmed: AtomicBool,
     syncs: Arc<AtomicU64>,
     #[cfg(test)]
     pub(super) reads: AtomicU64,
@@ -170,6 +172,7 @@ impl Family {
             marks,
             burst: AtomicUsize::new(0),
             has_index: AtomicBool::new(has_index),
+            is_trimmed: AtomicBool::new(false),
             syncs,
             #[cfg(test)]
             reads: AtomicU64::new(0),
@@ -323,8 +326,12 @@ impl Family {
         records.reserve(0, Window { least: window.step as usize, ..window })
     }
 
-    /// Gives back the space that waits to be drawn.
+    /// Gives back the space that waits to be drawn, once; nothing is written to this family any more. Which positions are
+    /// taken stays as it is, so an index stays true.
     pub(super) fn trim(&self) -> io::Result<()> {
+        if self.is_trimmed.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
         lock(&self.records).trim()?;
         self.marks.iter().try_for_each(|marks| lock(marks).trim())
     }

@@ -172,11 +172,18 @@ fn mac(key: &Hmac<Sha256>, label: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
 }
 
 #[cfg(test)]
+impl DayKey {
+    pub(super) fn for_tests(bytes: u8) -> Self {
+        Self::of(&[[bytes; KEY], [bytes ^ 0xff; KEY]].concat()).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn key(bytes: u8) -> DayKey {
-        DayKey::of(&[[bytes; KEY], [bytes ^ 0xff; KEY]].concat()).unwrap()
+        DayKey::for_tests(bytes)
     }
 
     #[test]

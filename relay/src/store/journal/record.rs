@@ -256,3 +256,37 @@ impl Header {
         Some((header, *tag))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cssr_proto::Day;
+
+    /// The room before an envelope held the frame that it came in.
+    #[test]
+    fn nothing_of_what_lay_before_an_envelope_gets_into_its_record() {
+        let key = DayKey::for_tests(1);
+        let record = |before: u8| {
+            let mut buffer = vec![7; RECORD].into_boxed_slice();
+            buffer[..HEADER].fill(before);
+            let envelope = Envelope::from_buffer(buffer).unwrap();
+            let put = Put { day: Day(20_000), kind: Kind::Letter, id: EnvelopeId([1; 16]), burn: None, envelope };
+            Draft::envelope(put, &key, [2; NONCE]).finish(&key, 3)
+        };
+        assert!(record(0) == record(0xa5));
+        let mut bytes = record(0xa5);
+        let Found::Record(Header::Envelope { id, .. }) = open_record(&key, 3, &mut bytes) else { panic!() };
+        assert!(id == EnvelopeId([1; 16]) && bytes[HEADER..] == [7; ENVELOPE]);
+    }
+
+    #[test]
+    fn a_draft_can_be_opened_again() {
+        let key = DayKey::for_tests(1);
+        let envelope = Envelope::from_slice(&[7; ENVELOPE]).unwrap();
+        let id = EnvelopeId([1; 16]);
+        let put = Put { day: Day(20_000), kind: Kind::Letter, id, burn: None, envelope: envelope.clone() };
+        let draft = Draft::envelope(put, &key, [2; NONCE]);
+        let (header, opened) = draft.reopen(&key).unwrap();
+        assert!(header == Header::Envelope { kind: Kind::Letter, id, burn: None } && opened == envelope);
+    }
+}

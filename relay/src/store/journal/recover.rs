@@ -60,8 +60,7 @@ impl Home {
     /// the key was, so that a store whose manifest still lists the day opens.
     pub(super) fn destroy(&self, id: VolumeId) -> std::io::Result<()> {
         DayKey::destroy(&*self.disk, &self.keys, id)?;
-        // What is not kept is removed with the rest.
-        let _ = self.spare.keep(&*self.disk, id, &self.folder(id));
+        self.spare.keep(&*self.disk, id, &self.folder(id))?;
         files::remove_folder(&*self.disk, &self.folder(id))
     }
 

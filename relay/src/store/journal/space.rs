@@ -1,7 +1,7 @@
 //! The positions of a file: which are taken, and which of the free ones comes next, drawn at random.
 //!
 //! Whoever has the disk and the day's key must not learn from a position when something came. So a place is drawn from all
-//! that are free and preallocated, and there are always many of them: [`Window`].
+//! that are free and at hand, and there are always many of them: [`Window`].
 
 use super::disk::DiskFile;
 use std::io;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// How many free positions to draw from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
-    /// Below this, more are preallocated.
+    /// Below this, more are offered.
     pub(super) least: usize,
     /// As many at a time.
     pub(super) step: u32,

@@ -48,9 +48,14 @@ impl Spare {
         Ok(!names.is_empty())
     }
 
-    /// Keeps the journal in the folder of a day whose key is destroyed, in the place of an earlier one of its kind.
+    /// Keeps the journal in the folder of a day whose key is destroyed, in the place of an earlier one of its kind. One that
+    /// cannot be renamed stays where it is.
+    ///
+    /// An error means that it may have two names after a crash, one of which must not be used.
     pub(super) fn keep(&self, disk: &dyn Disk, id: VolumeId, day: &Path) -> io::Result<()> {
-        disk.rename(&day.join(JOURNAL), &self.path(id.kind))?;
+        if disk.rename(&day.join(JOURNAL), &self.path(id.kind)).is_err() {
+            return Ok(());
+        }
         disk.sync_folder(&self.folder)?;
         disk.sync_folder(day)
     }

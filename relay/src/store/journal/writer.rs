@@ -186,9 +186,11 @@ impl Writer {
         for family in families {
             let VolumeId { kind, day } = family.id();
             let quiet = day < latest && self.core.state().ledger.waiting_count(kind, day) == 0;
-            if quiet && family.wants_index() {
+            if quiet {
                 let _ = family.trim();
-                self.write_index(&family);
+                if family.wants_index() {
+                    self.write_index(&family);
+                }
             }
         }
     }
