@@ -16,8 +16,8 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// A large message, with the header of its WebSocket frame, is read in two pieces; an idle connection holds 8 KiB rather than
-/// the library's 128.
-const READ_BUFFER: usize = (LARGE_WIRE + FRAME_HEADER).div_ceil(2);
+/// the library's 128. There is some room to spare: a read that fills the buffer is followed by one more, which finds nothing.
+const READ_BUFFER: usize = (LARGE_WIRE + FRAME_HEADER).div_ceil(2) + 64;
 /// A length of two bytes, and a mask.
 const FRAME_HEADER: usize = 8;
 /// One message of ours, and the pong or close that the library may add to it.
