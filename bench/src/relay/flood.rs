@@ -27,15 +27,24 @@ const REST: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     let lasts = options.time * LASTS;
-    report.heading(&format!("relay flood: {HOSTILE} hostile clients for {:.0} s", lasts.as_secs_f64()))?;
-    let bar = progress::bar("flood", 3);
+    let seconds = lasts.as_secs_f64();
+    report.heading(&format!("relay flood: {HOSTILE} hostile clients for {seconds:.0} s, {} rounds", options.rounds))?;
+    let bar = progress::bar("flood", options.rounds);
     let mut rounds = Rounds::default();
-    rounds.add("flood.postage", "us", parts::postage()?);
-    bar.inc(1);
+    for _ in 0..options.rounds {
+        rounds.add("flood.postage", "us", parts::postage()?);
+        flood(options, lasts, &mut rounds).await?;
+        bar.inc(1);
+    }
+    drop(bar);
+    rounds.report(report)
+}
+
+/// One relay, first left alone and then flooded.
+async fn flood(options: &Options, lasts: Duration, rounds: &mut Rounds) -> Result<(), RelayFailure> {
     let relay = RunningRelay::as_shipped(options, LISTED).await?;
     let visitors = |address| (0..HONEST).map(move |_| Visitor::new(address, REST)).collect::<Vec<_>>();
     let (quiet, _) = drive(visitors(relay.address), lasts / 4).await?;
-    bar.inc(1);
 
     let (memory, spent) = (relay.process().memory()?, relay.process().time()?);
     let stored = bytes_in(&relay.data())?;
@@ -46,12 +55,11 @@ pub(super) async fn run(options: &Options, report: &mut Report) -> Result<(), Fa
     hostile.tell("what").await?;
     let attacks: f64 = hostile.line("done").await?.parse().map_err(RelayFailure::wrong)?;
     drop(hostile);
-    bar.inc(1);
 
     let mut work: Vec<_> = visitors.iter().flat_map(|visitor| visitor.worked.iter().copied()).collect();
     work.sort_unstable();
     let worked = work.get(work.len() * 95 / 100).copied().unwrap_or_default();
-    figures(&mut rounds, &quiet, &flooded);
+    figures(rounds, &quiet, &flooded);
     let seconds = flooded.time.as_secs_f64();
     rounds.add("flood.work_p95", "ms", 1e3 * worked.as_secs_f64());
     rounds.add("flood.attacks", "requests/s", attacks / seconds);
@@ -63,7 +71,7 @@ pub(super) async fn run(options: &Options, report: &mut Report) -> Result<(), Fa
     let relay = relay.stop().await?;
     let acknowledged: Vec<_> = visitors.into_iter().flat_map(|visitor| visitor.acknowledged).collect();
     rounds.add("flood.lost", "letters", lost(&relay.data(), &acknowledged).await? as f64);
-    rounds.report(report)
+    Ok(())
 }
 
 fn figures(rounds: &mut Rounds, quiet: &Load, flooded: &Load) {
