@@ -13,7 +13,8 @@
 //!
 //! `docs/storage.md` describes the format, what each part is for, and what it shows to whoever has the disk.
 //!
-//! **Durability.** One thread writes. It takes whatever is queued, writes it, syncs once and answers all; there is no timer.
+//! **Durability.** One thread writes whatever is queued; another syncs what was written meanwhile, once for all of it, and
+//! then it is answered. Nothing waits for more to come.
 //! A journal is the truth: what it holds is found by reading it, whenever an index is missing. An index is removed before
 //! the first change to its family.
 //!
@@ -185,6 +186,7 @@ impl JournalStore {
         });
         let (queue, commands) = mpsc::channel(QUEUE);
         let writer = Writer::new(Arc::clone(&core), recovered.home, config.clone());
+        let writer = writer.map_err(open_error::io("start the syncing thread"))?;
         let writer = std::thread::Builder::new()
             .name("store".into())
             .spawn(move || writer.run(commands))

@@ -9,6 +9,7 @@ mod model;
 mod power;
 mod reading;
 mod sim;
+mod together;
 
 use super::super::conformance::{AMPLE, Engine, burn_key, chunk, day, envelope, got, id, letter, relay_key, stored};
 use super::super::{Kind, OpenError, Quotas, SledConfig, SledStore, Store as _};

@@ -1,4 +1,4 @@
-//! The one thread that writes. What waits together shares a sync.
+//! The one thread that writes. What waits together shares a sync, which another thread makes.
 
 use super::super::volume_id::VolumeId;
 use super::super::{BurnOutcome, Kind, Lives, PutOutcome, Shelf, StatementName, StoreError};
@@ -13,12 +13,17 @@ use super::{Core, JournalConfig};
 use cssr_proto::index::Batch;
 use cssr_proto::parcel::BurnKey;
 use cssr_proto::{Day, EnvelopeId};
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 mod burn;
 mod put;
+mod syncer;
+
+use put::Written;
+use syncer::Syncer;
 
 /// Puts or burns that share a sync at most: the first of them must not wait for ever.
 const GROUP: usize = 256;
@@ -46,17 +51,25 @@ pub(super) struct Writer {
     core: Arc<Core>,
     home: Home,
     config: JournalConfig,
+    syncer: Syncer,
+    /// What is being synced.
+    syncing: Option<Written>,
+    /// What will be synced next.
+    written: Written,
+    /// The ids of both.
+    unsynced: HashSet<EnvelopeId>,
 }
 
 impl Writer {
-    pub(super) const fn new(core: Arc<Core>, home: Home, config: JournalConfig) -> Self {
-        Self { core, home, config }
+    pub(super) fn new(core: Arc<Core>, home: Home, config: JournalConfig) -> std::io::Result<Self> {
+        let (syncer, written) = (Syncer::start()?, Written::default());
+        Ok(Self { core, home, config, syncer, syncing: None, written, unsynced: HashSet::new() })
     }
 
     /// Works until the store is closed or dropped.
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut next = None;
-        while let Some(command) = next.take().or_else(|| commands.blocking_recv()) {
+        while let Some(command) = next.take().or_else(|| self.next_command(&mut commands)) {
             // Nobody may be waiting for an answer any more; that is their choice.
             match command {
                 Command::Put(put, reply) => {
@@ -65,7 +78,8 @@ impl Writer {
                         Command::Put(put, reply) => Ok((*put, reply)),
                         other => Err(other),
                     });
-                    self.share(group, Self::put);
+                    let is_alone = group.len() == 1 && next.is_none() && commands.is_empty();
+                    self.put(group, is_alone);
                 }
                 Command::Burn(burn, reply) => {
                     let mut group = vec![(burn, reply)];
@@ -75,7 +89,10 @@ impl Writer {
                     });
                     self.share(group, Self::burn);
                 }
-                Command::Seal(kind, reply) => drop(reply.send(self.guarded(|writer| writer.seal(kind)).flatten())),
+                Command::Seal(kind, reply) => {
+                    let seal = |writer: &mut Self| writer.settle().and_then(|()| writer.seal(kind));
+                    drop(reply.send(self.guarded(seal).flatten()));
+                }
                 Command::Expire(today, lives, reply) => drop(reply.send(self.expire(today, lives))),
                 Command::PutStatement(shelf, name, bytes, reply) => {
                     let put = |writer: &mut Self| unless_full(writer.core.statements.put(shelf, &name, &bytes));
@@ -94,6 +111,26 @@ impl Writer {
         let _ = self.close();
     }
 
+    /// What is queued; if nothing is, what can be synced is, and then there is nothing to do but wait.
+    ///
+    /// While a sync is under way nobody need wake this thread for a put, since it could only be written yet: it looks again
+    /// half-way through.
+    fn next_command(&mut self, commands: &mut mpsc::Receiver<Command>) -> Option<Command> {
+        loop {
+            if let Ok(command) = commands.try_recv() {
+                return Some(command);
+            }
+            if self.syncing.is_some() {
+                // What goes wrong, everybody who waits for it is told.
+                let _ = self.guarded(Self::await_sync);
+            } else if self.written.is_empty() {
+                return commands.blocking_recv();
+            } else {
+                self.begin_sync();
+            }
+        }
+    }
+
     /// Does a group of changes together, and answers them all.
     fn share<C, T>(
         &mut self,
@@ -101,7 +138,7 @@ impl Writer {
         change: impl FnOnce(&mut Self, Vec<C>) -> Result<Vec<Result<T, StoreError>>, FamilyError>,
     ) {
         let (changes, replies): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-        match self.guarded(|writer| change(writer, changes)) {
+        match self.guarded(|writer| writer.settle().and_then(|()| change(writer, changes))) {
             Ok(outcomes) => {
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
                     let _ = reply.send(outcome);
@@ -137,6 +174,7 @@ impl Writer {
     }
 
     fn expire(&mut self, today: Day, lives: Lives) -> Result<usize, StoreError> {
+        let _ = self.guarded(Self::settle);
         // Not `guarded`: what must be forgotten is forgotten even if nothing can be acknowledged any more.
         let expired = catch_unwind(AssertUnwindSafe(|| self.destroy_expired(today, lives)));
         let expired = expired.unwrap_or(Err(FamilyError::Damaged("it panicked"))).map_err(|error| self.fail(&error))?;
@@ -243,6 +281,7 @@ impl Writer {
     /// Readers that are under way keep their files open until they are done.
     fn close(&mut self) -> Result<(), StoreError> {
         let closed = self.guarded(|writer| {
+            writer.settle()?;
             let families: Vec<_> = writer.core.state().families.values().cloned().collect();
             for family in families.iter().filter(|family| family.wants_index()) {
                 // Without it the journal is read on opening.
@@ -258,14 +297,13 @@ impl Writer {
 
     /// Does something that changes the store, unless an earlier change could not be made durable.
     fn guarded<T>(&mut self, change: impl FnOnce(&mut Self) -> Result<T, FamilyError>) -> Result<T, StoreError> {
-        if let Some(why) = self.core.failure.get() {
-            return Err(StoreError::Failed(why.clone()));
-        }
-        match catch_unwind(AssertUnwindSafe(|| change(self))) {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(self.fail(&error)),
-            Err(_) => Err(self.fail(&FamilyError::Damaged("it panicked"))),
-        }
+        let done = match self.core.failure.get() {
+            Some(why) => Err(StoreError::Failed(why.clone())),
+            None => catch_unwind(AssertUnwindSafe(|| change(self)))
+                .unwrap_or(Err(FamilyError::Damaged("it panicked")))
+                .map_err(|error| self.fail(&error)),
+        };
+        done.inspect_err(|error| self.abandon(error))
     }
 
     /// From here on nothing is acknowledged. What was written but not synced may or may not be there after a restart.

@@ -13,6 +13,7 @@ use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 const SECTOR: u64 = 512;
 
@@ -48,6 +49,8 @@ struct World {
     /// Journals that another day has taken over.
     used_again: usize,
     no_more_space: bool,
+    /// How many more syncs of files may be done; the next one waits.
+    permitted: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +106,7 @@ impl Sim {
             punched_alive: 0,
             used_again: 0,
             no_more_space: false,
+            permitted: None,
         })))
     }
 
@@ -119,6 +123,26 @@ impl Sim {
     /// From now on no file gets more space than it has.
     pub(super) fn no_more_space(&self) {
         self.world().no_more_space = true;
+    }
+
+    /// From now on so many syncs of files are done, and then they wait; `None`: none waits.
+    pub(super) fn permit_syncs(&self, permitted: Option<u64>) {
+        self.world().permitted = permitted;
+    }
+
+    /// Waits until a sync may be done.
+    fn await_permit(&self) {
+        loop {
+            match &mut self.world().permitted {
+                None => return,
+                Some(0) => {}
+                Some(left) => {
+                    *left -= 1;
+                    return;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     pub(super) fn is_powered(&self) -> bool {
@@ -478,6 +502,7 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.sim.await_permit();
         let mut world = self.sim.world();
         let mut failed = world.call();
         world.syncs += 1;

@@ -1,105 +1,177 @@
 //! Puts that share a sync.
+//!
+//! What comes is written at once, and synced together as soon as the sync before is done; so there is always one sync under
+//! way, while the next group is being written. Nobody sees what is not synced, nor is told of it.
 
 use super::super::disk::is_full;
 use super::super::family::{Family, FamilyError, batch_records};
 use super::super::new_put::NewPut;
 use super::super::record::RECORD;
 use super::super::{record_of, unreadable};
-use super::Writer;
+use super::{GROUP, Reply, Writer};
 use crate::store::ledger::Place;
 use crate::store::volume_id::VolumeId;
 use crate::store::{Kind, Put, PutOutcome, StoreError};
 use cssr_proto::EnvelopeId;
 use cssr_proto::sizes::BATCH_MAX;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 
-/// Records, each with its position.
-type Records = Vec<(u32, Box<[u8; RECORD]>)>;
+/// Records that have a place and are not written, each with its position.
+type Records = BTreeMap<VolumeId, (Arc<Family>, Vec<(u32, Box<[u8; RECORD]>)>)>;
 
-/// Puts that have a place, but are neither synced nor known to readers.
+/// Puts that are written, and neither synced nor known to readers.
 #[derive(Default)]
-struct Staged {
+pub(super) struct Written {
     ids: Vec<(EnvelopeId, Place)>,
-    families: BTreeMap<VolumeId, (Arc<Family>, Records)>,
+    replies: Vec<Reply<PutOutcome>>,
+    families: BTreeMap<VolumeId, Arc<Family>>,
+}
+
+impl Written {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
 }
 
 impl Writer {
-    /// Writes a group of puts, syncs once, and only then lets anybody see them.
-    pub(super) fn put(&mut self, puts: Vec<NewPut>) -> Result<Vec<Result<PutOutcome, StoreError>>, FamilyError> {
+    /// Writes a group of puts, and answers those for which nothing needs to be synced. If nobody else is waiting, the sync is
+    /// made here.
+    pub(super) fn put(&mut self, group: Vec<(NewPut, Reply<PutOutcome>)>, is_alone: bool) {
+        let (puts, mut replies): (Vec<_>, VecDeque<_>) = group.into_iter().unzip();
+        let done = self.guarded(|writer| {
+            writer.write(puts, &mut replies)?;
+            if is_alone && writer.syncing.is_none() && writer.written.ids.len() <= 1 {
+                return writer.sync_here();
+            }
+            writer.begin_sync();
+            Ok(())
+        });
+        if let Err(error) = done {
+            replies.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
+        }
+    }
+
+    fn write(&mut self, puts: Vec<NewPut>, replies: &mut VecDeque<Reply<PutOutcome>>) -> Result<(), FamilyError> {
+        if self.written.ids.len() >= GROUP {
+            self.settle()?;
+        }
         let group = puts.len();
-        let mut staged = Staged::default();
-        let mut outcomes = Vec::with_capacity(group);
-        let repeated = repeated(&puts);
-        // The first one of each id that comes more than once.
-        let mut firsts: HashMap<EnvelopeId, Put> = HashMap::new();
-        for mut put in puts {
+        let mut records = Records::new();
+        for put in puts {
+            if self.unsynced.contains(&put.id) {
+                // What becomes of the first one must be known before the second can be answered.
+                write_out(&mut records)?;
+                self.settle()?;
+            }
             let known = self.core.state().ledger.place(&put.id);
-            let mut copy = None;
-            if known.is_some() || repeated.contains(&put.id) {
-                let plain = put.into_put()?;
-                if let Some(first) = firsts.get(&plain.id) {
-                    let is_same = first.same_content(&plain);
-                    outcomes.push(Ok(if is_same { PutOutcome::Already } else { PutOutcome::Conflict }));
-                    continue;
-                }
-                if let Some(place) = known {
-                    outcomes.push(self.compare(&plain, place).map_err(|error| unreadable(&error)));
-                    continue;
-                }
-                copy = Some(plain.clone());
-                put = NewPut::plain(plain);
+            let outcome = match known {
+                Some(place) => self.compare(&put.into_put()?, place).map_err(|error| unreadable(&error)),
+                None => Ok(self.stage_put(put, group, &mut records)?),
+            };
+            let Some(reply) = replies.pop_front() else { continue };
+            if outcome == Ok(PutOutcome::Stored) {
+                self.written.replies.push(reply);
+            } else {
+                let _ = reply.send(outcome);
             }
-            let outcome = self.stage_put(put, group, &mut staged)?;
-            if let Some(first) = copy.filter(|_| outcome == PutOutcome::Stored) {
-                firsts.insert(first.id, first);
-            }
-            outcomes.push(Ok(outcome));
         }
-        for (family, records) in staged.families.values_mut() {
-            // In order of position, so that not even the order of writing is that of arrival.
-            records.sort_unstable_by_key(|(position, _)| *position);
-            records.iter().try_for_each(|(position, record)| family.write(*position, record.as_slice()))?;
-            family.sync()?;
+        write_out(&mut records)
+    }
+
+    /// Begins to sync what is written, unless a sync is under way.
+    pub(super) fn begin_sync(&mut self) {
+        if self.syncing.is_none() && !self.written.is_empty() {
+            let group = std::mem::take(&mut self.written);
+            self.syncer.begin(group.families.values().cloned().collect());
+            self.syncing = Some(group);
         }
+    }
+
+    /// Waits for the sync that is under way, or for a part of the time. If it is done, shows and tells what was synced.
+    pub(super) fn await_sync(&mut self) -> Result<(), FamilyError> {
+        self.syncer.wait_a_while().map_or(Ok(()), |result| self.land(result))
+    }
+
+    /// Waits until all that is written is synced.
+    pub(super) fn settle(&mut self) -> Result<(), FamilyError> {
+        self.begin_sync();
+        while self.syncing.is_some() {
+            let result = self.syncer.wait();
+            self.land(result)?;
+            self.begin_sync();
+        }
+        Ok(())
+    }
+
+    /// Tells everybody who waits for a sync that there will be none.
+    pub(super) fn abandon(&mut self, error: &StoreError) {
+        let groups = [Some(std::mem::take(&mut self.written)), self.syncing.take()];
+        for reply in groups.into_iter().flatten().flat_map(|group| group.replies) {
+            let _ = reply.send(Err(error.clone()));
+        }
+        self.unsynced.clear();
+    }
+
+    /// For one put by itself another thread would only be in the way.
+    fn sync_here(&mut self) -> Result<(), FamilyError> {
+        let result = self.written.families.values().try_for_each(|family| family.sync());
+        self.syncing = Some(std::mem::take(&mut self.written));
+        self.land(result)
+    }
+
+    /// What is not synced stays where it is, to be abandoned.
+    fn land(&mut self, result: io::Result<()>) -> Result<(), FamilyError> {
+        result?;
+        let Some(Written { ids, replies, families: _ }) = self.syncing.take() else { return Ok(()) };
         let mut state = self.core.state_mut();
-        for (id, place) in staged.ids {
+        for (id, place) in ids {
             state.ledger.insert(id, place);
+            self.unsynced.remove(&id);
         }
-        Ok(outcomes)
+        drop(state);
+        replies.into_iter().for_each(|reply| drop(reply.send(Ok(PutOutcome::Stored))));
+        Ok(())
     }
 
     /// Gives a new envelope its place, if there is room.
-    fn stage_put(&mut self, put: NewPut, group: usize, staged: &mut Staged) -> Result<PutOutcome, FamilyError> {
-        if !self.has_room(put.kind, staged) {
+    fn stage_put(&mut self, put: NewPut, group: usize, records: &mut Records) -> Result<PutOutcome, FamilyError> {
+        if !self.has_room(put.kind) {
             return Ok(PutOutcome::Full);
         }
-        let latest = staged.ids.last().map_or_else(|| self.core.state().ledger.latest(), |(_, last)| last.day);
-        let (kind, day, envelope_id) = (put.kind, latest.max(put.day), put.id);
+        let (kind, envelope_id) = (put.kind, put.id);
+        let day = self.not_known_yet().map(|(_, place)| place.day).max().unwrap_or(put.day).max(put.day);
+        let day = self.core.state().ledger.latest().max(day);
         let id = VolumeId { kind, day };
-        let Some(family) = self.open_for(id, staged, group)? else { return Ok(PutOutcome::Full) };
+        let Some(family) = self.open_for(id, group, !records.contains_key(&id))? else { return Ok(PutOutcome::Full) };
         let draft = put.into_draft(&family, || self.core.nonce())?;
         let position = family.place(self.core.random())?;
         let record = draft.finish(family.key(), position);
-        staged.ids.push((envelope_id, Place { kind, day, number: position, burned: false }));
-        staged.families.entry(id).or_insert((family, Vec::new())).1.push((position, record));
+        self.unsynced.insert(envelope_id);
+        self.written.ids.push((envelope_id, Place { kind, day, number: position, burned: false }));
+        self.written.families.entry(id).or_insert_with(|| Arc::clone(&family));
+        records.entry(id).or_insert((family, Vec::new())).1.push((position, record));
         Ok(PutOutcome::Stored)
     }
 
+    /// What is written and not in the ledger.
+    fn not_known_yet(&self) -> impl Iterator<Item = &(EnvelopeId, Place)> {
+        self.written.ids.iter().chain(self.syncing.iter().flat_map(|group| &group.ids))
+    }
+
     /// The family to put into, with a place free, and for all of a group if there is space; `None` if the disk is too full.
-    fn open_for(&mut self, id: VolumeId, staged: &Staged, group: usize) -> Result<Option<Arc<Family>>, FamilyError> {
-        let (family, new) = match staged.families.get(&id) {
-            Some((family, records)) => (Arc::clone(family), records.len()),
-            None => match self.family_with_room(id) {
-                Ok(family) => (family, 0),
-                Err(error) if error.is_full() => return Ok(None),
-                Err(error) => return Err(error),
-            },
+    fn open_for(&mut self, id: VolumeId, group: usize, is_first: bool) -> Result<Option<Arc<Family>>, FamilyError> {
+        let family = match self.family_with_room(id) {
+            Ok(family) => family,
+            Err(error) if error.is_full() => return Ok(None),
+            Err(error) => return Err(error),
         };
         // What waits must always find room for its batches too.
-        let waiting = self.core.state().ledger.waiting_count(id.kind, id.day) + new + 1;
+        let new = self.not_known_yet().filter(|(_, place)| (place.kind, place.day) == (id.kind, id.day)).count() + 1;
+        let waiting = self.core.state().ledger.waiting_count(id.kind, id.day) + new;
         let batches = batch_records(waiting) + 2 * (waiting / BATCH_MAX);
-        if (new == 0 || family.free() <= batches)
+        if (is_first || family.free() <= batches)
             && let Err(error) = self.prepare(&family, batches + group)
             && !is_full(&error)
         {
@@ -126,14 +198,17 @@ impl Writer {
         Ok(if held.same_content(put) { PutOutcome::Already } else { PutOutcome::Conflict })
     }
 
-    fn has_room(&self, kind: Kind, staged: &Staged) -> bool {
-        let new = staged.ids.iter().filter(|(_, place)| place.kind == kind).count() as u64;
+    fn has_room(&self, kind: Kind) -> bool {
+        let new = self.not_known_yet().filter(|(_, place)| place.kind == kind).count() as u64;
         self.core.state().ledger.has_room(kind, new)
     }
 }
 
-/// The ids that come more than once.
-fn repeated(puts: &[NewPut]) -> HashSet<EnvelopeId> {
-    let mut seen = HashSet::with_capacity(puts.len());
-    puts.iter().map(|put| put.id).filter(|id| !seen.insert(*id)).collect()
+/// In order of position, so that not even the order of writing is that of arrival.
+fn write_out(records: &mut Records) -> Result<(), FamilyError> {
+    for (family, mut records) in std::mem::take(records).into_values() {
+        records.sort_unstable_by_key(|(position, _)| *position);
+        records.iter().try_for_each(|(position, record)| family.write(*position, record.as_slice()))?;
+    }
+    Ok(())
 }

@@ -1,0 +1,110 @@
+//! Puts that come while a sync is under way.
+
+use super::super::JournalStore;
+use super::power::open;
+use super::sim::{Fault, Sim};
+use crate::store::conformance::{day, envelope, got, letter, stored};
+use crate::store::{Kind, Put, PutOutcome, Store as _, StoreError};
+use futures_util::future::join_all;
+use std::time::Duration;
+
+type Outcome = Result<PutOutcome, StoreError>;
+
+/// Enough for a thread to do what it can before it waits for a sync.
+const WHILE: Duration = Duration::from_millis(50);
+
+/// Puts a letter, and while its sync waits the others, which so come together; `meanwhile` is called when the sync of the first
+/// of them waits, and must let it go on. What became of each.
+async fn together(store: &JournalStore, sim: &Sim, others: Vec<Put>, meanwhile: impl AsyncFnOnce()) -> Vec<Outcome> {
+    // What a new family syncs is done.
+    stored(store, letter(100, day(0))).await;
+    sim.permit_syncs(Some(0));
+    let first = store.put(letter(101, day(0)));
+    let others = async {
+        tokio::time::sleep(WHILE).await;
+        join_all(others.into_iter().map(|put| store.put(put))).await
+    };
+    let conducted = async {
+        tokio::time::sleep(2 * WHILE).await;
+        sim.permit_syncs(Some(1));
+        tokio::time::sleep(WHILE).await;
+        meanwhile().await;
+    };
+    let (first, others, ()) = tokio::join!(first, others, conducted);
+    assert_eq!(first, Ok(PutOutcome::Stored));
+    others
+}
+
+/// Something else under the id of a letter.
+fn other_than(seed: u64) -> Put {
+    Put { envelope: envelope(seed + 1_000), ..letter(seed, day(0)) }
+}
+
+#[tokio::test]
+async fn nobody_sees_or_is_told_of_what_is_not_synced() {
+    let sim = Sim::new(0);
+    let store = open(&sim, 0).unwrap();
+    let others = vec![letter(1, day(0)), letter(2, day(0)), letter(3, day(0))];
+    let outcomes = together(&store, &sim, others, async || {
+        assert_eq!(got(&store, Kind::Letter, 101).await, Some(envelope(101)));
+        for seed in 1..=3 {
+            assert_eq!(got(&store, Kind::Letter, seed).await, None);
+        }
+        sim.permit_syncs(None);
+    });
+    assert_eq!(outcomes.await, vec![Ok(PutOutcome::Stored); 3]);
+    sim.power_cycle();
+    drop(store);
+    let store = open(&sim, 1).unwrap();
+    for seed in 1..=3 {
+        assert_eq!(got(&store, Kind::Letter, seed).await, Some(envelope(seed)));
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_id_is_answered_once_the_first_is_safe() {
+    use PutOutcome::{Already, Conflict, Stored};
+    let sim = Sim::new(0);
+    let store = open(&sim, 0).unwrap();
+    let [one, two, three] = [1, 2, 3].map(|seed| letter(seed, day(0)));
+    let others = vec![one.clone(), two, one, other_than(2), three];
+    let outcomes = together(&store, &sim, others, async || sim.permit_syncs(None)).await;
+    assert_eq!(outcomes, [Stored, Stored, Already, Conflict, Stored].map(Ok));
+    assert_eq!(got(&store, Kind::Letter, 2).await, Some(envelope(2)));
+}
+
+#[tokio::test]
+async fn if_the_sync_fails_all_that_wait_for_it_or_come_after_it_are_told() {
+    let sim = Sim::new(0);
+    let store = open(&sim, 0).unwrap();
+    let [one, two, three] = [1, 2, 3].map(|seed| letter(seed, day(0)));
+    let others = vec![one.clone(), two, one, three];
+    let outcomes = together(&store, &sim, others, async || {
+        sim.fail(Some(Fault::BrokenSyncs(0, 1)));
+        sim.permit_syncs(None);
+    });
+    let outcomes = outcomes.await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(StoreError::Failed(_)))), "{outcomes:?}");
+    assert!(matches!(store.put(letter(4, day(0))).await, Err(StoreError::Failed(_))));
+    assert!(matches!(store.seal(Kind::Letter).await, Err(StoreError::Failed(_))));
+    for seed in 1..=4 {
+        assert_eq!(got(&store, Kind::Letter, seed).await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_seal_lists_what_was_put_before_it() {
+    let sim = Sim::new(0);
+    let store = open(&sim, 0).unwrap();
+    let others = vec![letter(1, day(0)), letter(2, day(0))];
+    let (outcomes, batch) = {
+        let sealing = async {
+            // After the puts, while the first of all waits for its sync.
+            tokio::time::sleep(WHILE + WHILE / 2).await;
+            store.seal(Kind::Letter).await.unwrap().unwrap()
+        };
+        tokio::join!(together(&store, &sim, others, async || sim.permit_syncs(None)), sealing)
+    };
+    assert_eq!(outcomes, vec![Ok(PutOutcome::Stored); 2]);
+    assert_eq!(batch.ids().len(), 4);
+}
