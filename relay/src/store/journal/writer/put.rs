@@ -12,8 +12,8 @@ use super::{GROUP, Reply, Writer};
 use crate::store::ledger::Place;
 use crate::store::volume_id::VolumeId;
 use crate::store::{Kind, Put, PutOutcome, StoreError};
-use cssr_proto::EnvelopeId;
 use cssr_proto::sizes::BATCH_MAX;
+use cssr_proto::{Day, EnvelopeId};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
@@ -26,7 +26,8 @@ type Records = BTreeMap<VolumeId, (Arc<Family>, Vec<(u32, Box<[u8; RECORD]>)>)>;
 pub(super) struct Written {
     ids: Vec<(EnvelopeId, Place)>,
     replies: Vec<Reply<PutOutcome>>,
-    families: BTreeMap<VolumeId, Arc<Family>>,
+    /// Where they are, and how many.
+    families: BTreeMap<VolumeId, (Arc<Family>, usize)>,
 }
 
 impl Written {
@@ -53,6 +54,7 @@ impl Writer {
         }
     }
 
+    /// Writes new envelopes, and answers the others; the replies to the new ones wait with them.
     fn write(&mut self, puts: Vec<NewPut>, replies: &mut VecDeque<Reply<PutOutcome>>) -> Result<(), FamilyError> {
         if self.written.ids.len() >= GROUP {
             self.settle()?;
@@ -84,7 +86,7 @@ impl Writer {
     pub(super) fn begin_sync(&mut self) {
         if self.syncing.is_none() && !self.written.is_empty() {
             let group = std::mem::take(&mut self.written);
-            self.syncer.begin(group.families.values().cloned().collect());
+            self.syncer.begin(group.families.values().map(|(family, _)| Arc::clone(family)).collect());
             self.syncing = Some(group);
         }
     }
@@ -116,7 +118,7 @@ impl Writer {
 
     /// For one put by itself another thread would only be in the way.
     fn sync_here(&mut self) -> Result<(), FamilyError> {
-        let result = self.written.families.values().try_for_each(|family| family.sync());
+        let result = self.written.families.values().try_for_each(|(family, _)| family.sync());
         self.syncing = Some(std::mem::take(&mut self.written));
         self.land(result)
     }
@@ -141,8 +143,8 @@ impl Writer {
             return Ok(PutOutcome::Full);
         }
         let (kind, envelope_id) = (put.kind, put.id);
-        let day = self.not_known_yet().map(|(_, place)| place.day).max().unwrap_or(put.day).max(put.day);
-        let day = self.core.state().ledger.latest().max(day);
+        let latest = self.not_known_yet().map(|(id, _)| id.day).fold(self.core.state().ledger.latest(), Day::max);
+        let day = latest.max(put.day);
         let id = VolumeId { kind, day };
         let Some(family) = self.open_for(id, group, !records.contains_key(&id))? else { return Ok(PutOutcome::Full) };
         let draft = put.into_draft(&family, || self.core.nonce())?;
@@ -150,14 +152,15 @@ impl Writer {
         let record = draft.finish(family.key(), position);
         self.unsynced.insert(envelope_id);
         self.written.ids.push((envelope_id, Place { kind, day, number: position, burned: false }));
-        self.written.families.entry(id).or_insert_with(|| Arc::clone(&family));
+        self.written.families.entry(id).or_insert_with(|| (Arc::clone(&family), 0)).1 += 1;
         records.entry(id).or_insert((family, Vec::new())).1.push((position, record));
         Ok(PutOutcome::Stored)
     }
 
-    /// What is written and not in the ledger.
-    fn not_known_yet(&self) -> impl Iterator<Item = &(EnvelopeId, Place)> {
-        self.written.ids.iter().chain(self.syncing.iter().flat_map(|group| &group.ids))
+    /// How many are written, or about to be, and not in the ledger.
+    fn not_known_yet(&self) -> impl Iterator<Item = (VolumeId, usize)> {
+        let groups = std::iter::once(&self.written).chain(&self.syncing);
+        groups.flat_map(|group| group.families.iter().map(|(id, (_, count))| (*id, *count)))
     }
 
     /// The family to put into, with a place free, and for all of a group if there is space; `None` if the disk is too full.
@@ -168,7 +171,7 @@ impl Writer {
             Err(error) => return Err(error),
         };
         // What waits must always find room for its batches too.
-        let new = self.not_known_yet().filter(|(_, place)| (place.kind, place.day) == (id.kind, id.day)).count() + 1;
+        let new = self.not_known_yet().filter(|(known, _)| *known == id).map(|(_, count)| count).sum::<usize>() + 1;
         let waiting = self.core.state().ledger.waiting_count(id.kind, id.day) + new;
         let batches = batch_records(waiting) + 2 * (waiting / BATCH_MAX);
         if (is_first || family.free() <= batches)
@@ -199,8 +202,8 @@ impl Writer {
     }
 
     fn has_room(&self, kind: Kind) -> bool {
-        let new = self.not_known_yet().filter(|(_, place)| place.kind == kind).count() as u64;
-        self.core.state().ledger.has_room(kind, new)
+        let new: usize = self.not_known_yet().filter(|(id, _)| id.kind == kind).map(|(_, count)| count).sum();
+        self.core.state().ledger.has_room(kind, new as u64)
     }
 }
 
