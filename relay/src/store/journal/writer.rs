@@ -25,7 +25,8 @@ mod syncer;
 use put::Written;
 use syncer::Syncer;
 
-/// Puts or burns that share a sync at most: the first of them must not wait for ever.
+/// Puts or burns that are taken from the queue together at most: the first of them must not wait for ever. Fewer than twice as
+/// many puts share a sync.
 const GROUP: usize = 256;
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;

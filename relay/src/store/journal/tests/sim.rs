@@ -130,9 +130,9 @@ impl Sim {
         self.world().permitted = permitted;
     }
 
-    /// Waits until a sync may be done.
+    /// Waits until a sync may be done; ten seconds at most, or a test that fails would never end.
     fn await_permit(&self) {
-        loop {
+        for _ in 0..10_000 {
             match &mut self.world().permitted {
                 None => return,
                 Some(0) => {}

@@ -67,9 +67,11 @@ async fn a_repeated_id_is_answered_once_the_first_is_safe() {
     let sim = Sim::new(0);
     let store = open(&sim, 0).unwrap();
     let [one, two, three] = [1, 2, 3].map(|seed| letter(seed, day(0)));
-    let others = vec![one.clone(), two, one, other_than(2), three];
+    let others = vec![one.clone(), two, one.clone(), other_than(2), three, one];
+    let before = store.syncs();
     let outcomes = together(&store, &sim, others, async || sim.permit_syncs(None)).await;
-    assert_eq!(outcomes, [Stored, Stored, Already, Conflict, Stored].map(Ok));
+    assert_eq!(outcomes, [Stored, Stored, Already, Conflict, Stored, Already].map(Ok));
+    assert_eq!(store.syncs() - before, 3, "two letters by themselves, and all others together");
     assert_eq!(got(&store, Kind::Letter, 2).await, Some(envelope(2)));
 }
 

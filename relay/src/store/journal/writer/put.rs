@@ -1,7 +1,7 @@
 //! Puts that share a sync.
 //!
-//! What comes is written at once, and synced together as soon as the sync before is done; so there is always one sync under
-//! way, while the next group is being written. Nobody sees what is not synced, nor is told of it.
+//! What comes is written, and synced together as soon as the sync before is done; so under load there is always one sync
+//! under way, while the next group is being written. Nobody sees what is not synced, nor is told of it.
 
 use super::super::disk::is_full;
 use super::super::family::{Family, FamilyError, batch_records};
@@ -40,7 +40,7 @@ impl Writer {
     /// Writes a group of puts, and answers those for which nothing needs to be synced. If nobody else is waiting, the sync is
     /// made here.
     pub(super) fn put(&mut self, group: Vec<(NewPut, Reply<PutOutcome>)>, is_alone: bool) {
-        let (puts, mut replies): (Vec<_>, VecDeque<_>) = group.into_iter().unzip();
+        let (puts, mut replies): (VecDeque<_>, VecDeque<_>) = group.into_iter().unzip();
         let done = self.guarded(|writer| {
             writer.write(puts, &mut replies)?;
             if is_alone && writer.syncing.is_none() && writer.written.ids.len() <= 1 {
@@ -55,31 +55,44 @@ impl Writer {
     }
 
     /// Writes new envelopes, and answers the others; the replies to the new ones wait with them.
-    fn write(&mut self, puts: Vec<NewPut>, replies: &mut VecDeque<Reply<PutOutcome>>) -> Result<(), FamilyError> {
+    fn write(
+        &mut self,
+        mut puts: VecDeque<NewPut>,
+        replies: &mut VecDeque<Reply<PutOutcome>>,
+    ) -> Result<(), FamilyError> {
         if self.written.ids.len() >= GROUP {
             self.settle()?;
         }
         let group = puts.len();
-        let mut records = Records::new();
-        for put in puts {
-            if self.unsynced.contains(&put.id) {
-                // What becomes of the first one must be known before the second can be answered.
-                write_out(&mut records)?;
+        while !puts.is_empty() {
+            let mut records = Records::new();
+            for _ in 0..puts.len() {
+                let Some(put) = puts.pop_front() else { break };
+                if self.unsynced.contains(&put.id) {
+                    // What becomes of the first one must be known before this one can be answered. All such share one wait,
+                    // or whoever repeats ids would have a sync for each.
+                    puts.push_back(put);
+                    replies.rotate_left(1);
+                    continue;
+                }
+                let known = self.core.state().ledger.place(&put.id);
+                let outcome = match known {
+                    Some(place) => self.compare(&put.into_put()?, place).map_err(|error| unreadable(&error)),
+                    None => Ok(self.stage_put(put, group, &mut records)?),
+                };
+                let Some(reply) = replies.pop_front() else { continue };
+                if outcome == Ok(PutOutcome::Stored) {
+                    self.written.replies.push(reply);
+                } else {
+                    let _ = reply.send(outcome);
+                }
+            }
+            write_out(records)?;
+            if !puts.is_empty() {
                 self.settle()?;
             }
-            let known = self.core.state().ledger.place(&put.id);
-            let outcome = match known {
-                Some(place) => self.compare(&put.into_put()?, place).map_err(|error| unreadable(&error)),
-                None => Ok(self.stage_put(put, group, &mut records)?),
-            };
-            let Some(reply) = replies.pop_front() else { continue };
-            if outcome == Ok(PutOutcome::Stored) {
-                self.written.replies.push(reply);
-            } else {
-                let _ = reply.send(outcome);
-            }
         }
-        write_out(&mut records)
+        Ok(())
     }
 
     /// Begins to sync what is written, unless a sync is under way.
@@ -208,8 +221,8 @@ impl Writer {
 }
 
 /// In order of position, so that not even the order of writing is that of arrival.
-fn write_out(records: &mut Records) -> Result<(), FamilyError> {
-    for (family, mut records) in std::mem::take(records).into_values() {
+fn write_out(records: Records) -> Result<(), FamilyError> {
+    for (family, mut records) in records.into_values() {
         records.sort_unstable_by_key(|(position, _)| *position);
         records.iter().try_for_each(|(position, record)| family.write(*position, record.as_slice()))?;
     }
