@@ -8,6 +8,7 @@ use cssr_proto::index::{Batch, Head, chunk_genesis, letter_genesis};
 use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::sizes::BATCH_MAX;
 use cssr_proto::{Day, EnvelopeId, Malformed};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -119,12 +120,15 @@ impl Ledger {
         lane.days.entry(place.day).or_default().pending.insert(id);
     }
 
-    /// Adds an id that was there before, listed or not; what is not listed must be [`restore_waiting`].
+    /// Adds an id that was there before, listed or not, unless it is there already. What is not listed must be
+    /// [`restore_waiting`].
     ///
     /// [`restore_waiting`]: Self::restore_waiting
     pub(super) fn restore(&mut self, id: EnvelopeId, place: Place) {
-        self.known.insert(id, place);
-        self.lane_mut(place.kind).known += 1;
+        if let Entry::Vacant(vacant) = self.known.entry(id) {
+            vacant.insert(place);
+            self.lane_mut(place.kind).known += 1;
+        }
     }
 
     /// Makes room for so many ids, so that memory is not taken twice while the ledger grows.

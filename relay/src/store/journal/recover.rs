@@ -252,9 +252,7 @@ impl Recovery<'_> {
         self.ledger.advance(day);
         self.ledger.expect(known.len());
         for (id, spot) in known {
-            if self.ledger.place(&id).is_none() {
-                self.ledger.restore(id, Place { kind, day, number: spot.position, burned: spot.burned });
-            }
+            self.ledger.restore(id, Place { kind, day, number: spot.position, burned: spot.burned });
         }
         self.ledger.restore_waiting(kind, day, waiting);
         self.batches.extend(batches.into_iter().map(|batch| (kind, batch)));

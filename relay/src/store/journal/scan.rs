@@ -11,8 +11,8 @@ use cssr_proto::{EnvelopeId, Hash};
 use std::collections::BTreeMap;
 use std::io;
 
-/// Reads at once: disks answer many at a time faster than one after the other.
-const READERS: u32 = 32;
+/// Reads at once: disks answer many at a time faster than one after the other, and each is of a few bytes.
+const READERS: u32 = 128;
 /// Positions for which a thread of its own is worth while.
 const FEWEST: u32 = 512;
 
