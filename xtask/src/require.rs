@@ -13,18 +13,25 @@ pub(crate) fn everything() -> bool {
 /// Whether this machine has the tool that a test names in `#[ignore = "needs TOOL"]`.
 ///
 /// `root` is the right to be root, `loop-device` that and what a file system on an image takes, `debian-package` that and
-/// what builds and installs one; everything else is a program on the search path.
+/// what builds and installs one, `systemd` that and what boots one in namespaces; everything else is a program on the
+/// search path.
 pub(crate) fn has(tool: &str) -> bool {
     match tool {
         "root" => fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0),
         "loop-device" => {
             has("root")
                 && Path::new("/dev/loop-control").exists()
-                && ["mkfs.ext4", "mount", "umount", "python3"].into_iter().all(on_path)
+                && ["mkfs.ext4", "mount", "umount", "losetup", "python3"].into_iter().all(on_path)
         }
         "debian-package" => {
             has("root")
                 && ["cargo-deb", "dpkg", "dpkg-shlibdeps", "systemd-sysusers", "systemd-tmpfiles", "unshare"]
+                    .into_iter()
+                    .all(on_path)
+        }
+        "systemd" => {
+            has("root")
+                && ["systemd", "systemctl", "systemd-sysusers", "systemd-tmpfiles", "unshare", "nsenter", "mount"]
                     .into_iter()
                     .all(on_path)
         }

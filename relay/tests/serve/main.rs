@@ -33,5 +33,6 @@ mod requests;
 mod rig;
 mod sealing;
 mod shutdown;
+mod systemd;
 mod tls;
 mod transfer;

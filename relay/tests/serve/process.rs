@@ -73,12 +73,18 @@ impl Running {
         let mut child = program().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut out, mut err) = (BufReader::new(child.stdout.take().unwrap()), child.stderr.take().unwrap());
         let json = arguments.contains(&"--json");
-        let first = told(&mut out, json).await;
-        let address = first.split_once("://").unwrap().1.parse().unwrap();
-        let mut others = Vec::new();
-        for _ in 0..places {
-            others.push(told(&mut out, json).await);
+        let mut told = Vec::new();
+        for _ in 0..=places {
+            match place(&mut out, json).await {
+                Some(place) => told.push(place),
+                None => {
+                    let mut why = String::new();
+                    err.read_to_string(&mut why).await.unwrap();
+                    panic!("the relay does not start: {why}");
+                }
+            }
         }
+        let address = told.remove(0).split_once("://").unwrap().1.parse().unwrap();
         // Read all the time: a full pipe would hold the relay up.
         let said = tokio::spawn(async move {
             let (mut from_out, mut from_err) = (Vec::new(), Vec::new());
@@ -88,7 +94,7 @@ impl Running {
             of_err.unwrap();
             String::from_utf8([from_out, from_err].concat()).unwrap()
         });
-        Self { child, address, others, said }
+        Self { child, address, others: told, said }
     }
 
     pub async fn client(&self) -> Client {
@@ -119,16 +125,18 @@ impl Running {
     }
 }
 
-/// Where it listens, from the next line.
-async fn told(out: &mut (impl AsyncBufRead + Unpin), json: bool) -> String {
+/// Where it listens, from the next line; `None` if it has ended.
+async fn place(out: &mut (impl AsyncBufRead + Unpin), json: bool) -> Option<String> {
     let mut line = String::new();
-    out.read_line(&mut line).await.unwrap();
-    if json {
+    if out.read_line(&mut line).await.unwrap() == 0 {
+        return None;
+    }
+    Some(if json {
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         line["listening"].as_str().or(line["metrics"].as_str()).unwrap().to_owned()
     } else {
         line.split_once(" on ").unwrap_or_else(|| panic!("{line:?}")).1.trim_end().to_owned()
-    }
+    })
 }
 
 /// Writes the office's card and other lines into relay.toml, after what `init` wrote.

@@ -3,10 +3,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Bytes, of which only what is used takes space.
 const SIZE: u64 = 8 << 30;
+
+/// After this a test fails rather than hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Asks the system for what nothing in safe Rust asks for. The request is `_IOR('X', 125, __u32)`, its argument
 /// `EXT4_GOING_FLAGS_NOLOGFLUSH`.
@@ -69,6 +73,20 @@ impl Image {
     fn unmount(&mut self) {
         run(Command::new("umount").arg(self.disk()));
         self.mounted = false;
+        // Another namespace of mounts, made meanwhile, may have it mounted too, and then it is the old one that is mounted
+        // again, without power.
+        let begun = Instant::now();
+        while self.has_device() {
+            assert!(begun.elapsed() < PATIENCE, "the image is mounted elsewhere, too");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn has_device(&self) -> bool {
+        let image = self.folder.path().join("image");
+        let output = Command::new("losetup").arg("--associated").arg(image).output().unwrap();
+        assert!(output.status.success(), "losetup: {}", String::from_utf8_lossy(&output.stderr));
+        !output.stdout.is_empty()
     }
 }
 
