@@ -1,7 +1,8 @@
 //! What a store knows in memory: which ids it has, what waits, what is listed. No I/O; the engines keep it in step with
 //! what they hold.
 //!
-//! About 64 bytes for each known id: the id with its place, and the id again in a batch or among what waits.
+//! About 80 bytes for each known id, more while its table has just grown: the id with its place, and the id again in a batch
+//! or among what waits.
 
 use super::{Kind, Lives, Pending, Quotas};
 use cssr_proto::index::{Batch, Head, chunk_genesis, letter_genesis};

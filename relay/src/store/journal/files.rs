@@ -54,14 +54,28 @@ pub(super) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Zeroizing<
     Ok(Some(bytes))
 }
 
-/// Removes what a crash left unfinished.
+/// Removes what a crash left unfinished, and makes it unreadable before: some of it may be whole but for its name.
 pub(super) fn remove_unfinished(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
     for name in disk.list(folder)? {
         if name.starts_with(TEMPORARY) {
+            spoil(disk, &folder.join(&name))?;
             disk.remove(&folder.join(name))?;
         }
     }
     Ok(())
+}
+
+/// Overwrites the beginning of a file durably; it may be gone already. Without its nonce nobody opens what is sealed.
+pub(super) fn spoil(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    match disk.open(path) {
+        Ok(file) => {
+            let length = usize::try_from(file.length()?).unwrap_or(usize::MAX).min(BLOCK);
+            file.write_at(&vec![0; length], 0)?;
+            file.sync()
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Removes a file durably; whether it was there. If it was not, its removal may not have been durable until now.

@@ -22,7 +22,7 @@ use super::key::{DayKey, NONCE, Nonce, Sealed};
 use cssr_proto::EnvelopeId;
 use cssr_proto::index::Batch;
 use cssr_proto::sizes::{ENVELOPE_ID, TAG};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::Path;
 
 /// The file's name in the family's folder.
@@ -68,14 +68,7 @@ pub(super) fn read(disk: &dyn Disk, files: &Files) -> io::Result<Option<Contents
 /// Removes the index for good: nobody opens it without its nonce. What waited when it was written, it would go on telling
 /// apart from what came later, if only its name went.
 pub(super) fn remove(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
-    match disk.open(&folder.join(NAME)) {
-        Ok(file) => {
-            file.write_at(&[0; NONCE], 0)?;
-            file.sync()?;
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
+    files::spoil(disk, &folder.join(NAME))?;
     files::remove(disk, folder, NAME).map(drop)
 }
 

@@ -230,7 +230,7 @@ impl Recovery<'_> {
         let scanned = match indexed {
             Some(contents) => Scanned { contents, ..Scanned::default() },
             None => {
-                files::remove(disk, &folder, index::NAME).map_err(io("remove an index"))?;
+                index::remove(disk, &folder).map_err(io("remove an index"))?;
                 settle(&files).and_then(|()| scan(&files, Depth::Headers, &|| ())).map_err(io("read a journal"))?
             }
         };

@@ -171,10 +171,15 @@ impl Space {
         Some(position)
     }
 
-    /// A position that is taken, or any if none is: the first from a number on.
+    /// A position that is taken, or the first if none is: near a number. However long the file is, what is looked at ends
+    /// with the last one that is taken.
     pub(super) fn taken_from(&self, number: u64) -> u32 {
-        let start = number.checked_rem(u64::from(self.length)).unwrap_or_default() as u32;
-        (start..self.length).chain(0..start).find(|position| self.is_taken(*position)).unwrap_or(start)
+        let start = number.checked_rem(self.taken.len() as u64).unwrap_or_default() as usize;
+        let (before, from) = self.taken.split_at(start);
+        let words = (start..).zip(from).chain((0..).zip(before));
+        let taken = words.into_iter().find(|(_, bits)| **bits != 0);
+        // As many words as positions fit.
+        taken.map_or(0, |(word, bits)| word as u32 * 64 + bits.trailing_zeros())
     }
 
     /// Gives back all space that is not taken, when no more will be.
@@ -236,6 +241,19 @@ fn runs(positions: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_read_for_an_absent_record_is_one_that_is_taken_however_long_the_file_is() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(16 << 30).unwrap();
+        let file: Arc<dyn DiskFile> = Arc::new(file);
+        let taken = [3, 70, 71, 200];
+        let space = Space::new(Arc::clone(&file), 16_384, &taken).unwrap();
+        let found: std::collections::BTreeSet<u32> = (0..1_000).map(|number| space.taken_from(number)).collect();
+        assert!(found.iter().all(|position| taken.contains(position)) && found.len() > 2, "{found:?}");
+        assert_eq!(space.taken.len(), 4, "no more than that is looked at");
+        assert_eq!(Space::new(file, 16_384, &[]).unwrap().taken_from(7), 0);
+    }
 
     #[test]
     fn whatever_a_hole_touches_is_a_hole() {

@@ -13,7 +13,7 @@ use super::{Core, JournalConfig};
 use cssr_proto::index::Batch;
 use cssr_proto::parcel::BurnKey;
 use cssr_proto::{Day, EnvelopeId};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -59,12 +59,15 @@ pub(super) struct Writer {
     written: Written,
     /// The ids of both.
     unsynced: HashSet<EnvelopeId>,
+    /// Days that have expired and could not be destroyed.
+    undestroyed: BTreeSet<VolumeId>,
 }
 
 impl Writer {
     pub(super) fn new(core: Arc<Core>, home: Home, config: JournalConfig) -> std::io::Result<Self> {
         let (syncer, written) = (Syncer::start()?, Written::default());
-        Ok(Self { core, home, config, syncer, syncing: None, written, unsynced: HashSet::new() })
+        let (unsynced, undestroyed) = (HashSet::new(), BTreeSet::new());
+        Ok(Self { core, home, config, syncer, syncing: None, written, unsynced, undestroyed })
     }
 
     /// Works until the store is closed or dropped.
@@ -178,7 +181,9 @@ impl Writer {
         let _ = self.guarded(Self::settle);
         // Not `guarded`: what must be forgotten is forgotten even if nothing can be acknowledged any more.
         let expired = catch_unwind(AssertUnwindSafe(|| self.destroy_expired(today, lives)));
-        let expired = expired.unwrap_or(Err(FamilyError::Damaged("it panicked"))).map_err(|error| self.fail(&error))?;
+        let expired = expired.unwrap_or(Err(FamilyError::Damaged("it panicked")));
+        // Without space what is noted down of it stays as it was; what was destroyed is.
+        let expired = expired.map_err(|error| if error.is_full() { StoreError::NoSpace } else { self.fail(&error) })?;
         if self.core.failure.get().is_none() {
             self.tidy();
         }
@@ -197,24 +202,32 @@ impl Writer {
         // The heads must be safe before the batches they follow from are gone. A full disk may not let them be; it is the
         // lesser evil then to go on, which also makes room for the second attempt.
         let heads = if advanced || !expired.is_empty() { self.write_manifest([]) } else { Ok(()) };
-        if expired.is_empty() {
-            return Ok(heads.map(|()| 0)?);
-        }
         for id in &expired {
             let mut state = self.core.state_mut();
             state.ledger.forget(id.kind, id.day);
             state.families.remove(id);
         }
-        // One that cannot be destroyed must not keep the others, and must be found again.
-        let failed: Vec<_> = expired.iter().filter_map(|id| Some((*id, self.home.destroy(*id).err()?))).collect();
-        self.write_manifest(failed.iter().map(|(id, _)| *id))?;
-        if let Some((_, error)) = failed.into_iter().next() {
-            return Err(error.into());
+        self.undestroyed.extend(expired);
+        if self.undestroyed.is_empty() {
+            return Ok(heads.map(|()| 0)?);
         }
-        for id in &expired {
+        // One that cannot be destroyed must not keep the others, and must be found again: here the next time, or by the
+        // manifest.
+        let (mut destroyed, mut failure) = (Vec::new(), None);
+        for id in std::mem::take(&mut self.undestroyed) {
+            match self.home.destroy(id) {
+                Ok(()) => destroyed.push(id),
+                Err(error) => {
+                    self.undestroyed.insert(id);
+                    failure = Some(error);
+                }
+            }
+        }
+        self.write_manifest([])?;
+        for id in &destroyed {
             self.home.clear(*id)?;
         }
-        Ok(expired.len())
+        failure.map_or(Ok(destroyed.len()), |error| Err(error.into()))
     }
 
     /// Days that have passed change seldom: they get their index, so that they need not be read after a crash, and give
@@ -270,13 +283,17 @@ impl Writer {
         }
     }
 
-    /// Writes down what there is, and `others`.
+    /// Writes down what there is, what is to be destroyed yet, and `others`; if the disk is full, without what is kept for another day.
     fn write_manifest(&self, others: impl IntoIterator<Item = VolumeId>) -> std::io::Result<()> {
         let state = self.core.state();
         let heads = [state.ledger.head(Kind::Letter), state.ledger.head(Kind::Chunk)];
-        let families = state.families.keys().copied().chain(others);
+        let families = state.families.keys().chain(&self.undestroyed).copied().chain(others);
         let manifest = Manifest::new(&self.config.relay, state.ledger.latest(), heads, families);
-        manifest.write(&*self.home.disk, &self.home.root)
+        let disk = &*self.home.disk;
+        match manifest.write(disk, &self.home.root) {
+            Err(error) if is_full(&error) && self.home.spare.give_back(disk)? => manifest.write(disk, &self.home.root),
+            other => other,
+        }
     }
 
     /// Readers that are under way keep their files open until they are done.

@@ -1,8 +1,10 @@
 //! A disk that fails, and one that is full.
 
+use super::super::key::{DayKey, Loaded};
 use super::power::{block_on, open};
 use super::sim::{Fault, Sim};
 use crate::store::conformance::{LIVES, burn_key, chunk, day, envelope, got, id, letter, stored};
+use crate::store::volume_id::VolumeId;
 use crate::store::{Kind, OpenError, PutOutcome, Shelf, StatementName, Store as _, StoreError};
 
 #[test]
@@ -87,6 +89,69 @@ fn a_full_disk_refuses_and_goes_on_once_there_is_room() {
             assert!(open(&sim, 1).is_ok());
         }
         assert!(refused >= 8, "{refused}");
+    });
+}
+
+/// Whether the key of the first day is.
+fn is_destroyed(sim: &Sim, kind: Kind) -> bool {
+    match DayKey::load(sim, "/store/keys".as_ref(), VolumeId { kind, day: day(0) }).unwrap() {
+        Loaded::Key(_) => false,
+        Loaded::Destroyed | Loaded::Missing => true,
+    }
+}
+
+/// Nothing finds space from some call on, when a day begins.
+#[test]
+fn a_day_that_begins_on_a_full_disk_is_taken_up_once_there_is_room() {
+    block_on(async {
+        let mut refused = 0;
+        for (today, full) in [1, LIVES.letters + 1].into_iter().flat_map(|today| (0..20).map(move |full| (today, full)))
+        {
+            let sim = Sim::new(full);
+            let store = open(&sim, 0).unwrap();
+            stored(&store, letter(1, day(0))).await;
+            store.seal(Kind::Letter).await.unwrap();
+            sim.fail(Some(Fault::Full(full, u64::MAX)));
+            match store.expire(day(today), LIVES).await {
+                Ok(_) => {}
+                Err(StoreError::NoSpace) => refused += 1,
+                Err(other) => panic!("{other:?} at call {full}"),
+            }
+            sim.fail(None);
+            store.expire(day(today), LIVES).await.unwrap();
+            let expired = today > LIVES.letters;
+            assert_eq!(is_destroyed(&sim, Kind::Letter), expired, "day {today}, call {full}");
+            stored(&store, letter(2, day(today))).await;
+            drop(store);
+            let store = open(&sim, 1).unwrap();
+            assert_eq!(got(&store, Kind::Letter, 1).await.is_none(), expired);
+            assert_eq!(got(&store, Kind::Letter, 2).await, Some(envelope(2)));
+        }
+        assert!(refused >= 8, "{refused}");
+    });
+}
+
+/// Whatever fails of it, the key of a day that has expired goes, and the store opens.
+#[test]
+fn what_could_not_be_destroyed_is_destroyed_the_next_time() {
+    block_on(async {
+        let mut failed = 0;
+        for broken in 0..20 {
+            let sim = Sim::new(broken);
+            let store = open(&sim, 0).unwrap();
+            stored(&store, letter(1, day(0))).await;
+            stored(&store, chunk(2, day(0))).await;
+            let today = day(LIVES.letters.max(LIVES.chunks) + 1);
+            sim.fail(Some(Fault::Broken(broken)));
+            failed += u32::from(store.expire(today, LIVES).await.is_err());
+            sim.fail(None);
+            store.expire(today, LIVES).await.unwrap();
+            assert!(is_destroyed(&sim, Kind::Letter) && is_destroyed(&sim, Kind::Chunk), "call {broken}");
+            drop(store);
+            let store = open(&sim, 1).unwrap();
+            assert_eq!(got(&store, Kind::Letter, 1).await, None);
+        }
+        assert!(failed >= 4, "{failed}");
     });
 }
 

@@ -1,14 +1,17 @@
 //! What the disk shows to whoever has it: all of it, with what was removed, and with every key that is left.
 
-use super::super::key::{DayKey, Loaded};
+use super::super::disk::Disk as _;
+use super::super::index::NAME;
+use super::super::key::{DayKey, Loaded, NONCE};
 use super::super::record::{Found, Header, RECORD, open_header};
 use super::power::{block_on, open};
 use super::sim::Sim;
-use crate::store::conformance::{LIVES, burn_key, chunk, day, envelope, id, letter, stored};
+use crate::store::conformance::{LIVES, burn_key, chunk, day, envelope, got, id, letter, stored};
 use crate::store::volume_id::VolumeId;
 use crate::store::{Kind, Shelf, StatementName, Store as _};
 use cssr_proto::EnvelopeId;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 fn occurs(sim: &Sim, needle: &[u8]) -> bool {
     is_in(needle, &sim.written())
@@ -175,4 +178,33 @@ fn positions_say_nothing_of_the_order_of_arrival_inside_a_batch() {
         assert!(sum.abs() / 4.0 < 0.14, "{sum}");
     });
     assert!(correlation(&(0..100).collect::<Vec<_>>()) > 0.99, "the test sees an order");
+}
+
+/// It tells what had come when it was written apart from what came later, as long as the day's key lives.
+#[test]
+fn an_index_that_is_not_used_is_spoiled_before_it_goes() {
+    block_on(async {
+        for damaged in [false, true] {
+            let sim = Sim::new(0);
+            let store = open(&sim, 0).unwrap();
+            stored(&store, letter(1, day(0))).await;
+            store.close().await.unwrap();
+            drop(store);
+            let folder = Path::new("/store/days/letters-20000");
+            let (index, unfinished) = (folder.join(NAME), folder.join(format!(".tmp-{NAME}")));
+            let nonce = sim.read(&index)[..NONCE].to_vec();
+            let is_there = || sim.platter().iter().any(|content| content.starts_with(&nonce));
+            assert!(is_there());
+            if damaged {
+                sim.change(&index, |bytes| bytes[NONCE] ^= 1);
+            } else {
+                // As a crash leaves it that comes before it gets its name.
+                sim.rename(&index, &unfinished).unwrap();
+                sim.sync_folder(folder).unwrap();
+            }
+            let store = open(&sim, 1).unwrap();
+            assert!(!is_there(), "damaged: {damaged}");
+            assert_eq!(got(&store, Kind::Letter, 1).await, Some(envelope(1)));
+        }
+    });
 }

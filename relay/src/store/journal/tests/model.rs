@@ -122,10 +122,16 @@ impl Model {
 
     async fn expire(&mut self, store: &JournalStore, days: u32) -> Result<(), StoreError> {
         self.today += days;
-        store.expire(day(self.today), LIVES).await?;
-        self.expired = self.today;
-        self.tried.clear();
-        Ok(())
+        match store.expire(day(self.today), LIVES).await {
+            Ok(_) => {
+                self.expired = self.today;
+                self.tried.clear();
+                Ok(())
+            }
+            // Some of it may be.
+            Err(StoreError::NoSpace) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn put_statement(&mut self, store: &JournalStore, byte: u8) -> Result<(), StoreError> {
