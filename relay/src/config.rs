@@ -130,7 +130,7 @@ impl Default for Efforts {
 pub struct Limits {
     /// Connections open at once; who comes later is turned away before a byte is read, and so is who has as many as are
     /// left. Default: 900, because a process may open 1,024 files where nobody raised that, and the store needs some.
-    /// Each takes about 30 KiB, and up to 16 KiB more for each request of it that is being carried out.
+    /// Each takes about 16 KiB, and up to 16 KiB more for each request of it that is being carried out.
     pub connections: usize,
     /// Requests of one connection that may be unanswered, as announced to it. Default: 64, a megabyte of chunks: enough
     /// to fill a link of 1 MB/s over Tor, little enough to hold in memory.
@@ -140,7 +140,7 @@ pub struct Limits {
     /// Chunks of all connections that are being made durable, apart, so that they do not keep letters waiting. Default:
     /// 1,024 (16 MiB), four times what the store takes in one go.
     pub chunks_in_flight: usize,
-    /// Publications of all connections that are being received or verified. Default: 4, of a megabyte each; offices
+    /// Publications of all connections that are being verified. Default: 4, of a megabyte each; offices
     /// publish a few times a day.
     pub publications: usize,
     /// How long the WebSocket upgrade and the session handshake may take. Default: 30 s, several round trips through Tor.

@@ -30,6 +30,7 @@ mod tariff;
 mod tls;
 mod today;
 mod transfer;
+mod trouble;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{

@@ -11,6 +11,7 @@ pub use http::serve_monitor;
 use crate::counts::Totals;
 use crate::office::View;
 use crate::store::Kind;
+use crate::trouble::Found;
 use alarm::Alarm;
 use cssr_proto::Day;
 use std::collections::BTreeSet;
@@ -60,7 +61,7 @@ struct Left {
 pub(crate) struct Circumstances {
     pub(crate) today: Day,
     pub(crate) clock_doubted: bool,
-    pub(crate) store_failed: bool,
+    pub(crate) found: Found,
 }
 
 impl Monitor {

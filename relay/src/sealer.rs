@@ -16,8 +16,8 @@ pub(crate) enum Command {
 }
 
 /// Runs until the commands end.
-pub(crate) async fn run<S: Store>(relay: Arc<Shared<S>>, mut commands: mpsc::Receiver<Command>) {
-    let mut expiry_due = false;
+/// `expiry_due`: days that have expired were not all destroyed when the relay started.
+pub(crate) async fn run<S: Store>(relay: Arc<Shared<S>>, mut commands: mpsc::Receiver<Command>, mut expiry_due: bool) {
     loop {
         let until = relay.clock.elapsed() + relay.sealing.tick();
         let command = tokio::select! {
@@ -44,7 +44,7 @@ async fn tick<S: Store>(relay: &Shared<S>, all: bool, expiry_due: &mut bool) {
     if relay.follow_clock() {
         *expiry_due = true;
         relay.counts.report();
-        relay.forget_failure();
+        relay.trouble.turn_day();
     }
     let now = relay.sealing.moment(&*relay.clock);
     for kind in [Kind::Letter, Kind::Chunk] {
@@ -61,7 +61,7 @@ async fn tick<S: Store>(relay: &Shared<S>, all: bool, expiry_due: &mut bool) {
             }
         }
     }
-    relay.look();
+    relay.look().await;
 }
 
 /// Seals what is due, of the oldest day first, as the store does.
@@ -85,6 +85,7 @@ async fn seal<S: Store>(relay: &Shared<S>, kind: Kind, all: bool, now: Moment) -
         relay.index.forget(batch.day());
         relay.sealed.send_modify(|sealed| *sealed = sealed.wrapping_add(1));
         relay.monitor.sealed(kind, batch.ids().len(), relay.counts.totals());
+        relay.trouble.sealed(kind, batch.ids().len());
         tracing::debug!(?kind, number = batch.number(), ids = batch.ids().len(), "sealed a batch");
         pending = relay.store.pending(kind).await?;
     }
@@ -97,9 +98,15 @@ pub(crate) async fn expire<S: Store>(relay: &Shared<S>) -> Result<(), StoreError
     let days = relay.store.expire(today, relay.office.lives()).await;
     relay.index.clear();
     let forgotten = relay.office.forget(today).await;
+    for kind in [Kind::Letter, Kind::Chunk] {
+        let batches = relay.store.batches_from(kind, 1, usize::MAX).await?;
+        let listed = batches.iter().map(|batch| batch.ids().len() as u64).sum();
+        relay.trouble.listed(kind, listed);
+        let waiting = relay.store.pending(kind).await?.map_or(0, |pending| pending.count);
+        relay.tariff.count(kind, listed + waiting as u64);
+    }
     let expired = days?;
     forgotten?;
-    relay.tariff.count(&*relay.store).await?;
     tracing::info!(%today, expired, "what is older than its life is destroyed");
     Ok(())
 }

@@ -60,6 +60,8 @@ pub async fn run<S: Store>(
 pub struct Relay<S> {
     shared: Arc<Shared<S>>,
     commands: mpsc::Receiver<Command>,
+    /// Not all that has expired is destroyed yet.
+    expiry_due: bool,
     /// Keeps the sealer's commands open when nobody else has a handle.
     handle: Handle,
 }
@@ -77,11 +79,19 @@ impl<S: Store> Relay<S> {
     /// See [`StartError`].
     pub async fn start(store: S, config: Config, clock: Arc<dyn Clock>) -> Result<(Self, Handle), StartError> {
         let shared = Arc::new(Shared::new(store, config, clock).await?);
-        sealer::expire(&shared).await?;
-        shared.look();
+        let expiry_due = match sealer::expire(&shared).await {
+            Ok(()) => false,
+            // What there is can be read all the same, and it is tried again.
+            Err(error @ StoreError::NoSpace) => {
+                shared.store_failed(&error);
+                true
+            }
+            Err(error) => return Err(error.into()),
+        };
+        shared.look().await;
         let (sender, commands) = mpsc::channel(1);
         let handle = Handle { commands: sender };
-        Ok((Self { shared, commands, handle: handle.clone() }, handle))
+        Ok((Self { shared, commands, expiry_due, handle: handle.clone() }, handle))
     }
 
     /// What may be told of it while it runs.
@@ -99,9 +109,9 @@ impl<S: Store> Relay<S> {
         listener: impl Into<Listeners>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
-        let Self { shared, commands, handle: _handle } = self;
+        let Self { shared, commands, expiry_due, handle: _handle } = self;
         let mut listener = listener.into();
-        let sealer = tokio::spawn(sealer::run(Arc::clone(&shared), commands));
+        let sealer = tokio::spawn(sealer::run(Arc::clone(&shared), commands, expiry_due));
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::pin!(shutdown);

@@ -9,9 +9,10 @@ use crate::monitor::{Circumstances, Monitor};
 use crate::office::{Office, OfficeError};
 use crate::sealing::Arrivals;
 use crate::shares::{Holder, Holders, Shares};
-use crate::store::{Kind, Store, StoreError};
+use crate::store::{Kind, Quotas, Store, StoreError};
 use crate::tariff::Tariff;
 use crate::today::{ClockJump, Today};
+use crate::trouble::Trouble;
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::session::Announcement;
 use cssr_proto::wire_error::ErrorCode;
@@ -43,8 +44,9 @@ pub(crate) struct Shared<S> {
     letters: Arc<Shares>,
     chunks: Arc<Shares>,
     pub(crate) publications: Semaphore,
+    pub(crate) trouble: Trouble,
+    room: Quotas,
     clock_jumped: AtomicBool,
-    failure_told: AtomicBool,
 }
 
 /// Why a relay does not start.
@@ -89,8 +91,9 @@ impl<S: Store> Shared<S> {
             letters: Shares::new(limits.letters_in_flight),
             chunks: Shares::new(limits.chunks_in_flight),
             publications: Semaphore::new(limits.publications),
+            trouble: Trouble::default(),
+            room,
             clock_jumped: AtomicBool::new(false),
-            failure_told: AtomicBool::new(false),
         })
     }
 
@@ -121,26 +124,18 @@ impl<S: Store> Shared<S> {
         }
     }
 
-    /// Tells the log that the store failed, once a day: more would tell when somebody was here. The peer learns only that
-    /// something did.
+    /// Takes note that the store did not do something. The peer learns only that.
     pub(crate) fn store_failed(&self, error: &StoreError) -> ErrorCode {
-        if !self.failure_told.swap(true, Ordering::Relaxed) {
-            tracing::error!(%error, "the store failed");
-        }
+        self.trouble.note(error);
         ErrorCode::StorageFailed
     }
 
-    /// A failure from now on is told again.
-    pub(crate) fn forget_failure(&self) {
-        self.failure_told.store(false, Ordering::Relaxed);
-    }
-
     /// Looks for what should alarm somebody.
-    pub(crate) fn look(&self) {
+    pub(crate) async fn look(&self) {
         let now = Circumstances {
             today: self.today.get(),
             clock_doubted: self.clock_jumped.load(Ordering::Relaxed),
-            store_failed: self.failure_told.load(Ordering::Relaxed),
+            found: self.trouble.found(self.room, self.store.free().await),
         };
         self.monitor.look(&self.office.view(), now);
     }

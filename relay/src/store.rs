@@ -23,6 +23,7 @@
 //! - Nothing about a peer enters a store; ids and envelopes enter no log and no error.
 
 pub(crate) mod findings;
+mod free;
 mod journal;
 mod ledger;
 mod memory;
@@ -194,6 +195,9 @@ pub trait Store: Send + Sync + 'static {
         shelf: Shelf,
         name: StatementName,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// How many bytes are free where envelopes lie; `None` if there is no such limit, or the system does not say.
+    fn free(&self) -> impl Future<Output = Option<u64>> + Send;
 
     /// Ends the store in good order, once everything asked for before is done. Every verb fails with
     /// [`StoreError::Closed`] afterwards. A store that is dropped instead does the same, without telling how it went.

@@ -7,7 +7,7 @@
 //! sooner the price rises. What came is remembered as that one number, in memory.
 
 use crate::config::{Efforts, Postage};
-use crate::store::{Kind, Quotas, Store, StoreError};
+use crate::store::{Kind, Quotas};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,14 +43,8 @@ impl Tariff {
     }
 
     /// Learns how much is stored, when the relay starts and when days have expired.
-    pub(crate) async fn count<S: Store>(&self, store: &S) -> Result<(), StoreError> {
-        for kind in [Kind::Letter, Kind::Chunk] {
-            let batches = store.batches_from(kind, 1, usize::MAX).await?;
-            let listed: usize = batches.iter().map(|batch| batch.ids().len()).sum();
-            let waiting = store.pending(kind).await?.map_or(0, |pending| pending.count);
-            self.bucket(kind).known = (listed + waiting) as u64;
-        }
-        Ok(())
+    pub(crate) fn count(&self, kind: Kind, known: u64) {
+        self.bucket(kind).known = known;
     }
 
     /// Counts a post that came; `stored` if it was new.

@@ -7,7 +7,7 @@ use super::post::Poster;
 use crate::office::Served;
 use crate::shared::Shared;
 use crate::shares::Holder;
-use crate::store::{BurnOutcome, Kind, Store};
+use crate::store::{BurnOutcome, Kind, Store, StoreError};
 use cssr_proto::frame::Frame;
 use cssr_proto::index::Group;
 use cssr_proto::parcel::BurnKey;
@@ -16,7 +16,7 @@ use cssr_proto::request::{Request, RequestKind, RequestReader};
 use cssr_proto::session::{Announcement, HandshakeHash};
 use cssr_proto::sizes::{PUBLICATION_MAX, SEAT_PUBLICATION_MAX};
 use cssr_proto::wire_error::ErrorCode;
-use cssr_proto::{CourierNumber, CourierProof, EnvelopeId, Hash};
+use cssr_proto::{CourierNumber, CourierProof, Envelope, EnvelopeId, Hash};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use std::sync::Arc;
@@ -209,9 +209,36 @@ async fn group_of<S: Store>(shared: Arc<Shared<S>>, to: To, group: Group) -> Res
     let first = u64::from(group.number).saturating_mul(size.get());
     // A group has 16 letters at most.
     let count = usize::try_from(size.get()).unwrap_or_default();
-    let letters = shared.store.letters(group.day, first, count).await.map_err(|error| shared.store_failed(&error))?;
+    let letters = match shared.store.letters(group.day, first, count).await {
+        Err(StoreError::Unreadable(_)) => one_by_one(&shared, group, first, count).await?,
+        letters => letters.map_err(|error| shared.store_failed(&error))?,
+    };
     let frames = (0..).zip(letters).map_while(move |(place, letter)| to.answer().letter(place, size, letter).ok());
     Ok(stream::iter(frames).boxed())
+}
+
+/// The letters of a group among which there are some that cannot be read. Those are absent, to everybody; they must not take
+/// their neighbours away.
+async fn one_by_one<S: Store>(
+    shared: &Shared<S>,
+    group: Group,
+    first: u64,
+    count: usize,
+) -> Result<Vec<Option<(EnvelopeId, Envelope)>>, ErrorCode> {
+    let mut letters = Vec::with_capacity(count);
+    for place in (first..).take(count) {
+        match shared.store.letters(group.day, place, 1).await {
+            Ok(letter) => letters.extend(letter),
+            Err(error) => {
+                let code = shared.store_failed(&error);
+                match error {
+                    StoreError::Unreadable(_) => letters.push(None),
+                    _ => return Err(code),
+                }
+            }
+        }
+    }
+    Ok(letters)
 }
 
 async fn fetch<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId) -> Result<Frames, ErrorCode> {

@@ -2,6 +2,8 @@
 
 use super::{Circumstances, Health};
 use crate::office::View;
+use crate::store::Kind;
+use crate::trouble::{Found, Room};
 use cssr_proto::Day;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,11 +24,16 @@ pub(super) enum Alarm {
     DesksMute { desks: usize },
     ClockDoubted,
     StoreFailed,
+    StoreDamaged,
+    DiskNearlyFull,
+    DiskFull,
+    NearlyFull(Kind),
+    Full(Kind),
 }
 
 /// Everything that somebody must see to now.
 pub(super) fn all(view: &View, now: Circumstances) -> BTreeSet<Alarm> {
-    let Circumstances { today, clock_doubted, store_failed } = now;
+    let Circumstances { today, clock_doubted, found } = now;
     let note = match &view.served {
         None => Some(Alarm::NoNote),
         Some(served) => {
@@ -50,12 +57,29 @@ pub(super) fn all(view: &View, now: Circumstances) -> BTreeSet<Alarm> {
     let lapse = seats.first_lapse.map(|first| Alarm::SeatsLapse { seats: seats.lapsing, first });
     let mute = (seats.mute_desks > 0).then_some(Alarm::DesksMute { desks: seats.mute_desks });
     let clock = clock_doubted.then_some(Alarm::ClockDoubted);
-    let store = store_failed.then_some(Alarm::StoreFailed);
-    [note, roster, lapse, mute, clock, store].into_iter().flatten().collect()
+    let Found { failed, damaged, disk, letters, chunks } = found;
+    let store = [failed.then_some(Alarm::StoreFailed), damaged.then_some(Alarm::StoreDamaged)];
+    let room = |room, little, none| match room {
+        Room::Enough => None,
+        Room::Little => Some(little),
+        Room::None => Some(none),
+    };
+    let quota = |kind, left| room(left, Alarm::NearlyFull(kind), Alarm::Full(kind));
+    let rooms =
+        [room(disk, Alarm::DiskNearlyFull, Alarm::DiskFull), quota(Kind::Letter, letters), quota(Kind::Chunk, chunks)];
+    [note, roster, lapse, mute, clock].into_iter().chain(store).chain(rooms).flatten().collect()
+}
+
+/// What `relay.toml` calls it.
+const fn quota(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Letter => "the room for letters (letters_max)",
+        Kind::Chunk => "the room for chunks (chunks_max)",
+    }
 }
 
 impl Alarm {
-    pub(super) const NAMES: [&str; 9] = [
+    pub(super) const NAMES: [&str; 16] = [
         "no_note",
         "note_lapses",
         "note_lapsed",
@@ -65,6 +89,13 @@ impl Alarm {
         "desks_mute",
         "clock_doubted",
         "store_failed",
+        "store_damaged",
+        "disk_nearly_full",
+        "disk_full",
+        "letters_nearly_full",
+        "letters_full",
+        "chunks_nearly_full",
+        "chunks_full",
     ];
 
     pub(super) const fn name(&self) -> &'static str {
@@ -78,6 +109,13 @@ impl Alarm {
             Self::DesksMute { .. } => "desks_mute",
             Self::ClockDoubted => "clock_doubted",
             Self::StoreFailed => "store_failed",
+            Self::StoreDamaged => "store_damaged",
+            Self::DiskNearlyFull => "disk_nearly_full",
+            Self::DiskFull => "disk_full",
+            Self::NearlyFull(Kind::Letter) => "letters_nearly_full",
+            Self::Full(Kind::Letter) => "letters_full",
+            Self::NearlyFull(Kind::Chunk) => "chunks_nearly_full",
+            Self::Full(Kind::Chunk) => "chunks_full",
         }
     }
 
@@ -87,10 +125,17 @@ impl Alarm {
             | Self::NoteLapsed { .. }
             | Self::RosterLapsed { .. }
             | Self::DesksMute { .. }
-            | Self::StoreFailed => Health::Failing,
-            Self::NoteLapses { .. } | Self::RosterLapses { .. } | Self::SeatsLapse { .. } | Self::ClockDoubted => {
-                Health::Warning
-            }
+            | Self::StoreFailed
+            | Self::DiskFull
+            | Self::Full(Kind::Letter) => Health::Failing,
+            Self::NoteLapses { .. }
+            | Self::RosterLapses { .. }
+            | Self::SeatsLapse { .. }
+            | Self::ClockDoubted
+            | Self::StoreDamaged
+            | Self::DiskNearlyFull
+            | Self::NearlyFull(_)
+            | Self::Full(Kind::Chunk) => Health::Warning,
         }
     }
 
@@ -121,7 +166,16 @@ impl fmt::Display for Alarm {
             }
             Self::DesksMute { desks } => write!(f, "{desks} desks have no seat with keys: nobody can send to them"),
             Self::ClockDoubted => f.write_str("the clock says a day that is not believed; the relay keeps its own"),
-            Self::StoreFailed => f.write_str("the store has failed"),
+            Self::StoreFailed => {
+                f.write_str("the store has failed: nothing is acknowledged until the relay is started again")
+            }
+            Self::StoreDamaged => {
+                f.write_str("something that is stored cannot be read; \"cssr-relay check\" tells what")
+            }
+            Self::DiskNearlyFull => f.write_str("the disk is nearly full; make room"),
+            Self::DiskFull => f.write_str("the disk is full: posts are refused; make room, nothing else need be done"),
+            Self::NearlyFull(kind) => write!(f, "nine tenths of {} are used up", quota(*kind)),
+            Self::Full(kind) => write!(f, "{} is used up: they are refused until a day expires", quota(*kind)),
         }
     }
 }

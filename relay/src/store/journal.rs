@@ -48,6 +48,7 @@ pub(crate) use check::check as check_journal;
 pub(crate) use reader::{Extent, JournalReader};
 pub use recover::Damage;
 
+use super::free::free;
 use super::ledger::Ledger;
 use super::types::{at_most, check_statement};
 use super::volume_id::VolumeId;
@@ -108,6 +109,7 @@ pub struct JournalConfig {
 #[derive(Debug)]
 pub struct JournalStore {
     core: Arc<Core>,
+    folder: PathBuf,
     damage: Damage,
     queue: mpsc::Sender<Command>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -191,7 +193,8 @@ impl JournalStore {
             .name("store".into())
             .spawn(move || writer.run(commands))
             .map_err(open_error::io("start the writing thread"))?;
-        Ok(Self { core, damage: recovered.damage, queue, writer: Mutex::new(Some(writer)) })
+        let folder = config.directory.clone();
+        Ok(Self { core, folder, damage: recovered.damage, queue, writer: Mutex::new(Some(writer)) })
     }
 
     /// What was found damaged when the store was opened.
@@ -483,6 +486,10 @@ impl Store for JournalStore {
 
     async fn delete_statement(&self, shelf: Shelf, name: StatementName) -> Result<bool, StoreError> {
         self.ask(|reply| Command::DeleteStatement(shelf, name, reply)).await
+    }
+
+    async fn free(&self) -> Option<u64> {
+        free(self.folder.clone()).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

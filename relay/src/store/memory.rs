@@ -173,6 +173,10 @@ impl Store for MemoryStore {
         Ok(self.inner()?.statements.remove(&(shelf, name)).is_some())
     }
 
+    async fn free(&self) -> Option<u64> {
+        None
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         self.inner()?.open = false;
         Ok(())

@@ -35,6 +35,7 @@ mod tests;
 use super::OpenError;
 pub(crate) use transfer::SledBuilder;
 
+use super::free::free;
 use super::ledger::Ledger;
 use super::types::{at_most, check_statement};
 use super::{BurnOutcome, Kind, Lives, Pending, Put, PutOutcome, Quotas, Shelf, StatementName, Store, StoreError};
@@ -90,6 +91,7 @@ pub struct SledConfig {
 #[derive(Debug)]
 pub struct SledStore {
     relay: RelayPublicKey,
+    folder: PathBuf,
     core: Arc<Core>,
     queue: mpsc::Sender<Command>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -149,7 +151,8 @@ impl SledStore {
             .name("store".into())
             .spawn(move || writer.run(commands))
             .map_err(|source| OpenError::Io { what: "start the writing thread", source })?;
-        Ok(Self { relay: config.relay, core, queue, writer: Mutex::new(Some(writer)) })
+        let (relay, folder) = (config.relay, config.directory.clone());
+        Ok(Self { relay, folder, core, queue, writer: Mutex::new(Some(writer)) })
     }
 
     /// How many times a database was synced since the store was opened.
@@ -344,6 +347,10 @@ impl Store for SledStore {
 
     async fn delete_statement(&self, shelf: Shelf, name: StatementName) -> Result<bool, StoreError> {
         self.ask(|reply| Command::DeleteStatement(shelf, name, reply)).await
+    }
+
+    async fn free(&self) -> Option<u64> {
+        free(self.folder.clone()).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

@@ -120,7 +120,7 @@ impl Quotas {
 }
 
 impl Default for Quotas {
-    /// 100,000 letters and 500,000 chunks: 9.4 GiB of disk and 48 MB of memory.
+    /// 100,000 letters and 500,000 chunks: 9.2 GiB of disk and 48 MB of memory.
     fn default() -> Self {
         Self { letters: 100_000, chunks: 500_000 }
     }

@@ -154,6 +154,10 @@ impl<S: Store> Store for Gate<S> {
         self.0.store.delete_statement(shelf, name).await
     }
 
+    async fn free(&self) -> Option<u64> {
+        self.0.store.free().await
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         if self.0.closes { self.0.store.close().await } else { Ok(()) }
     }

@@ -1,12 +1,18 @@
 //! Metrics, health and alarms: what they tell in time, and what they never tell.
 
 use crate::client::{Client, chunk, letter};
+use crate::image::Image;
 use crate::office::{DAY, publish_note};
-use crate::process::{Running, configured};
+use crate::process::{Running, SEAL_AT_ONCE, configured, path};
 use crate::rig::{Rig, genesis};
+use cssr_proto::index::{Head, letter_genesis};
+use cssr_proto::request::Request;
 use cssr_proto::response::Response;
+use cssr_proto::wire_error::ErrorCode;
+use cssr_relay::store::Quotas;
 use cssr_relay::{Health, Monitor, serve_monitor};
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -131,6 +137,91 @@ async fn a_clock_that_is_not_believed_is_an_alarm() {
     rig.clock.set_day(DAY);
     rig.handle.tick().await;
     assert_eq!(alarms(&rig.monitor), (Health::Good, vec![]));
+}
+
+#[tokio::test]
+async fn a_store_that_failed_is_an_alarm_until_the_relay_is_started_again() {
+    let rig = opened().await;
+    rig.store.failing.store(true, Ordering::Relaxed);
+    assert_eq!(rig.client().await.refused(letter(1)).await, ErrorCode::StorageFailed);
+    for day in 0..2 {
+        rig.handle.tick().await;
+        let (health, names) = alarms(&rig.monitor);
+        assert!(health == Health::Failing && names.contains(&"store_failed"), "day {day}: {names:?}");
+        // Nothing waits to be sealed, so nobody finds out anew.
+        rig.clock.advance(A_DAY);
+    }
+}
+
+#[tokio::test]
+async fn a_quota_that_is_used_up_is_an_alarm_and_its_last_tenth_a_warning() {
+    let rig = Rig::open_with(|config| config.room = Quotas { letters: 10, chunks: 10 }).await;
+    let full = async |kind: &str, post: fn(u64) -> Request| {
+        let mut told = Vec::new();
+        for seed in 0..10 {
+            assert_eq!(rig.client().await.ask(post(seed)).await, Response::Posted);
+            rig.handle.tick().await;
+            let before = alarms(&rig.monitor);
+            rig.handle.seal().await;
+            let after = alarms(&rig.monitor);
+            assert!(before == after || seed >= 8, "{kind} {seed}");
+            told.push(after.1.into_iter().find(|name| name.starts_with(kind)));
+        }
+        told
+    };
+    let letters = full("letters", letter).await;
+    assert_eq!((letters[7], letters[8], letters[9]), (None, Some("letters_nearly_full"), Some("letters_full")));
+    assert_eq!(alarms(&rig.monitor).0, Health::Failing);
+    let chunks = full("chunks", |seed| chunk(100 + seed)).await;
+    assert_eq!((chunks[7], chunks[8], chunks[9]), (None, Some("chunks_nearly_full"), Some("chunks_full")));
+}
+
+/// As operators have it: a real disk, with room for little more than the relay takes at once.
+#[tokio::test]
+#[ignore = "needs loop-device"]
+async fn a_disk_that_is_full_is_an_alarm_and_no_end() {
+    let image = Image::of(160 << 20);
+    let lines =
+        format!("{SEAL_AT_ONCE}metrics_listen = \"127.0.0.1:0\"\ndata = \"{}\"\n", path(&image.disk().join("data")));
+    let (folder, mut office, key) = configured(&lines).await;
+    let relay = Running::start(folder.path(), &["--log", "info"]).await;
+    office.open(|| relay.client(), Head::genesis(letter_genesis(&key))).await;
+    let monitor = relay.others[0].strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap().parse().unwrap();
+    let health = async |has: &str, not: &str| {
+        let told = async {
+            loop {
+                let health = say(monitor, b"GET /health HTTP/1.1\r\n\r\n").await;
+                if health.contains(has) && !health.contains(not) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, told).await.unwrap_or_else(|_| panic!("{has} is not told, or {not} is"));
+    };
+    health("\"disk_nearly_full\"", "disk_full").await;
+
+    // Something else fills the disk, while letters come.
+    let ballast = image.disk().join("ballast");
+    let mut file = std::fs::File::create_new(&ballast).unwrap();
+    while std::io::Write::write_all(&mut file, &[7; 1 << 16]).is_ok() {}
+    health("\"disk_full\"", "store_failed").await;
+    let mut posted = 0;
+    let mut client = relay.client().await;
+    loop {
+        match client.ask(letter(posted)).await {
+            Response::Posted => posted += 1,
+            Response::Error(error) if error.code == ErrorCode::Full => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    health("\"disk_full\"", "store_failed").await;
+    std::fs::remove_file(ballast).unwrap();
+    drop(file);
+    health("\"disk_nearly_full\"", "disk_full").await;
+    assert_eq!(client.ask(letter(posted)).await, Response::Posted);
+    let log = relay.stop("-TERM").await;
+    assert_eq!(log.matches("the disk is full: posts are refused").count(), 1, "{log}");
 }
 
 #[tokio::test]

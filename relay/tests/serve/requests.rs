@@ -10,10 +10,13 @@ use cssr_proto::request::Request;
 use cssr_proto::response::Response;
 use cssr_proto::sizes::{LARGE_WIRE, SMALL_WIRE};
 use cssr_proto::{Day, Hash, List, trust};
-use cssr_relay::ManualClock;
 use cssr_relay::store::{JournalConfig, JournalStore, Quotas};
+use cssr_relay::{Health, ManualClock};
 use rand_core::SeedableRng as _;
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn group(day: Day, number: u32) -> Request {
     Request::Group(Group { day, number })
@@ -216,4 +219,47 @@ async fn the_posts_of_one_connection_share_a_sync() {
 async fn requests_in_flight_are_announced() {
     let rig = Rig::open_with(|config| config.limits.requests_in_flight = 9).await;
     assert_eq!(rig.client().await.announcement.in_flight, 9);
+}
+
+/// One block of the disk goes bad after the other, and gets well again.
+#[tokio::test]
+async fn a_letter_that_cannot_be_read_takes_no_other_away_and_is_told_of_when_the_day_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, relay) = (folder.path().join("store"), relay_public_key());
+    let config = JournalConfig { directory: directory.clone(), relay, quotas: Quotas { letters: 9, chunks: 9 } };
+    let store = JournalStore::open(&config, ChaCha20Rng::seed_from_u64(1)).unwrap();
+    let clock = Arc::new(ManualClock::new(DAY));
+    let rig = Rig::with(Gate::closing(store), office(), clock, |_| {}).await.opened().await;
+    let mut client = rig.client().await;
+    for seed in 0..3 {
+        assert_eq!(client.ask(letter(seed)).await, Response::Posted);
+    }
+    rig.handle.seal().await;
+    let day = std::fs::read_dir(directory.join("days")).unwrap().next().unwrap().unwrap();
+    let journal = OpenOptions::new().read(true).write(true).open(day.path().join("journal")).unwrap();
+    let (mut away, mut block) = (0, [0; 16_384]);
+    for at in (0..journal.metadata().unwrap().len()).step_by(block.len()) {
+        journal.read_exact_at(&mut block, at).unwrap();
+        if block == [0; 16_384] {
+            continue;
+        }
+        journal.write_all_at(&[!block[9_000]], at + 9_000).unwrap();
+        let Response::Group(letters) = client.ask(group(DAY, 0)).await else { panic!("no group") };
+        let there: Vec<_> = letters.into_iter().flatten().collect();
+        assert!(there.len() >= 2, "{} of 3 are left", there.len());
+        for letter in &there {
+            assert!((0..3).any(|seed| *letter.id() == id(seed) && letter.envelope() == &envelope(seed)));
+        }
+        away += 3 - there.len();
+        journal.write_all_at(&block[9_000..=9_000], at + 9_000).unwrap();
+    }
+    assert_eq!(away, 3, "each of them once");
+
+    // When it was found out would tell when somebody was there.
+    rig.handle.tick().await;
+    assert_eq!(rig.monitor.health(), (Health::Good, vec![]));
+    rig.clock.advance(Duration::from_secs(86_400));
+    rig.handle.tick().await;
+    assert!(rig.monitor.health().1.contains(&"store_damaged"));
+    rig.stop().await;
 }
