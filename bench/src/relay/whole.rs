@@ -93,6 +93,8 @@ async fn components(options: &Options, total: f64, rounds: &mut Rounds) -> Resul
     }
     let explained: f64 = parts.iter().map(|(_, cost)| cost).sum();
     rounds.add(format!("whole.cpu.{MANY}.unexplained"), "us/letter", total - explained);
+    // However fast the machine is just now.
+    rounds.add(format!("whole.cpu.{MANY}.to_parts"), "ratio", total / explained);
     Ok(())
 }
 
