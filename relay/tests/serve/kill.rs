@@ -1,9 +1,9 @@
 //! kill -9, or a loss of power, while the relay works: nothing that was acknowledged is lost, nothing that was announced
-//! changes.
+//! changes, nothing that was burned comes back.
 //!
 //! `CSSR_CRASH_CYCLES=200` makes it a long run; so does `cargo xtask crash --cycles 200`.
 
-use crate::client::{Client, chunk, envelope, id, letter};
+use crate::client::{Client, burn_key, chunk, envelope, id, letter};
 use crate::image::Image;
 use crate::process::{Running, SEAL_AT_ONCE, configured, today};
 use cssr_proto::EnvelopeId;
@@ -13,7 +13,7 @@ use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::request::{NextBatches, Request};
 use cssr_proto::response::Response;
 use cssr_proto::wire_error::ErrorCode;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,8 +28,10 @@ const CYCLES_WANTED: &str = "CSSR_CRASH_CYCLES";
 /// What the relay has told anybody.
 #[derive(Default)]
 struct Told {
-    /// Letters and chunks that were acknowledged, by seed.
+    /// Letters and chunks that were acknowledged and that nobody asked to burn, by seed.
     acknowledged: Mutex<Vec<u64>>,
+    /// Chunks of which it was said that they are burned.
+    burned: Mutex<Vec<u64>>,
     /// Batches, by kind and number.
     announced: Mutex<BTreeMap<(u8, u64), Batch>>,
     /// The disk has lost its power: the relay may say that it cannot store any more, and nobody else does.
@@ -54,24 +56,35 @@ fn post_of(seed: u64) -> Request {
     if seed.is_multiple_of(4) { chunk(seed) } else { letter(seed) }
 }
 
+/// Whether it is burned as soon as it is posted.
+const fn is_to_burn(seed: u64) -> bool {
+    seed.is_multiple_of(16)
+}
+
 /// Posts until the relay is gone.
 async fn post_until_the_end(address: SocketAddr, first: u64, told: Arc<Told>) {
     let Some(mut client) = Client::try_connect(address).await else { return };
-    let (mut sent, mut answered) = (first, first);
+    let (mut next, mut asked) = (first, VecDeque::new());
     loop {
-        while sent < answered + 12 {
-            if !client.try_send(post_of(sent)).await {
-                break;
+        while asked.len() < 12 && client.try_send(post_of(next)).await {
+            asked.push_back(next);
+            if is_to_burn(next) {
+                let burn = Request::Burn { id: id(next), key: *burn_key(next).as_bytes() };
+                if !client.try_send(burn).await {
+                    break;
+                }
+                asked.push_back(next);
             }
-            sent += 1;
+            next += 1;
         }
-        match client.try_receive().await {
-            None => return,
-            Some(Response::Posted) => told.acknowledged.lock().unwrap().push(answered),
-            Some(response) if told.is_dark(&response) => return,
-            Some(other) => panic!("{other:?}"),
+        match (client.try_receive().await, asked.pop_front()) {
+            (None, _) => return,
+            (Some(Response::Posted), Some(seed)) if is_to_burn(seed) => {}
+            (Some(Response::Posted), Some(seed)) => told.acknowledged.lock().unwrap().push(seed),
+            (Some(Response::Burned), Some(seed)) => told.burned.lock().unwrap().push(seed),
+            (Some(response), _) if told.is_dark(&response) => return,
+            (Some(other), _) => panic!("{other:?}"),
         }
-        answered += 1;
     }
 }
 
@@ -148,6 +161,11 @@ async fn plain_sled_survives_losses_of_power_under_load_too() {
     survives("sled", Some(Image::new())).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_sled_survives_kill_9_under_load_too() {
+    survives("sled", None).await;
+}
+
 /// Kills a relay again and again, or cuts the power of the disk that its store lies on, with everybody at work.
 async fn survives(engine: &str, mut image: Option<Image>) {
     let cycles = std::env::var(CYCLES_WANTED).map_or(CYCLES, |cycles| cycles.parse().unwrap());
@@ -180,7 +198,7 @@ async fn survives(engine: &str, mut image: Option<Image>) {
         while told.acknowledged.lock().unwrap().len() < enough || told.announced.lock().unwrap().len() < before + 2 {
             tokio::task::yield_now().await;
         }
-        let counts = told.acknowledged.lock().unwrap().len();
+        let counts = [&told.acknowledged, &told.burned].map(|seeds| seeds.lock().unwrap().len());
         if let Some(image) = &image {
             told.dark.store(true, Ordering::SeqCst);
             image.cut();
@@ -191,7 +209,9 @@ async fn survives(engine: &str, mut image: Option<Image>) {
         }
         if let Some(image) = &mut image {
             // What was acknowledged after the cut may be there.
-            told.acknowledged.lock().unwrap().truncate(counts);
+            for (seeds, count) in [&told.acknowledged, &told.burned].into_iter().zip(counts) {
+                seeds.lock().unwrap().truncate(count);
+            }
             told.dark.store(false, Ordering::SeqCst);
             image.restart();
         }
@@ -211,7 +231,17 @@ async fn survives(engine: &str, mut image: Option<Image>) {
         assert_eq!(batches.get(which), Some(batch), "batch {which:?} is another than was announced");
     }
 
-    eprintln!("{engine}: {cycles} crashes, {} acknowledged, {} batches announced", wanted.len(), announced.len());
+    let mut client = relay.client().await;
+    let burned = told.burned.lock().unwrap().clone();
+    assert!(burned.len() >= cycles as usize, "{}", burned.len());
+    for seed in &burned {
+        assert_eq!(client.ask(Request::Fetch(id(*seed))).await, Response::Chunk(None), "chunk {seed:x} was burned");
+    }
+
+    let (acknowledged, burned, announced) = (wanted.len(), burned.len(), announced.len());
+    eprintln!(
+        "{engine}: {cycles} crashes, {acknowledged} acknowledged, {burned} burned, {announced} batches announced"
+    );
 
     // And to sources, in the groups.
     let mut client = relay.client().await;
