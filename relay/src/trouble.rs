@@ -35,6 +35,7 @@ pub(crate) struct Found {
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
     failed: AtomicBool,
+    misused: AtomicBool,
     /// Found by somebody who read it, since the day began.
     unreadable: AtomicBool,
     /// Known to the operator.
@@ -51,7 +52,13 @@ impl Trouble {
         match error {
             StoreError::Unreadable(_) => self.unreadable.store(true, Ordering::Relaxed),
             StoreError::NoSpace => self.no_space.store(true, Ordering::Relaxed),
-            StoreError::Misuse(_) | StoreError::Closed | StoreError::Failed(_) => {
+            // A mistake of the relay's own, and no harm to what is stored. Told once: it may be some peer's doing.
+            StoreError::Misuse(_) => {
+                if !self.misused.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, "the store was misused");
+                }
+            }
+            StoreError::Closed | StoreError::Failed(_) => {
                 if !self.failed.swap(true, Ordering::Relaxed) {
                     tracing::error!(%error, "the store failed");
                 }
@@ -122,6 +129,8 @@ mod tests {
     #[test]
     fn a_store_that_failed_has_failed_for_good() {
         let trouble = Trouble::default();
+        trouble.note(&StoreError::Misuse("why"));
+        assert!(!trouble.found(QUOTAS, None).failed);
         trouble.note(&StoreError::Failed("why".into()));
         trouble.turn_day();
         assert!(trouble.found(QUOTAS, None).failed);
