@@ -16,7 +16,9 @@ use cssr_proto::{Bytes, CourierProof, List};
 use futures_util::SinkExt as _;
 use rand_core::SeedableRng as _;
 use std::collections::BTreeSet;
+use std::fs::OpenOptions;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -52,7 +54,6 @@ impl Secrets {
         self.add(&envelope(seed)[16_240..]);
     }
 
-    /// Keys and all that is not too large to be one, from the files below a folder.
     /// The keys of the days, two in each file, after the length that stands in front of them.
     fn add_day_keys(&mut self, folder: &Path) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -141,20 +142,32 @@ fn a_slip_in_any_form_would_be_seen() {
 
 #[tokio::test]
 async fn the_log_says_nothing_about_anybody_even_at_its_loudest() {
+    says_nothing(&["--log", "trace"]).await;
+}
+
+#[tokio::test]
+async fn nor_does_it_in_json() {
+    says_nothing(&["--log", "trace", "--json"]).await;
+}
+
+async fn says_nothing(arguments: &[&str]) {
     let (folder, office, key) = configured(&format!(
         "{SEAL_AT_ONCE}letters_max = {LETTERS_MAX}\nchunk_effort = 1\nrequests_in_flight = 8\n\
          silence_timeout = \"2s\"\nping_interval = \"200ms\"\n"
     ))
     .await;
-    let relay = Running::start(folder.path(), &["--log", "trace"]).await;
-    let mut day = Day { relay: &relay, office, key, secrets: Secrets::default(), refused: BTreeSet::new() };
+    let relay = Running::start(folder.path(), arguments).await;
+    let data = folder.path().join("data");
+    let mut day =
+        Day { relay: &relay, data: &data, office, key, secrets: Secrets::default(), refused: BTreeSet::new() };
     day.begins_before_the_office().await;
     day.source_posts_and_reads().await;
     day.everything_is_asked_for_wrongly().await;
     day.courier_drains().await;
     day.peers_speak_nonsense().await;
+    day.the_disk_goes_bad().await;
     let Day { mut secrets, refused, .. } = day;
-    let all: BTreeSet<u16> = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13].into();
+    let all: BTreeSet<u16> = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13].into();
     assert_eq!(refused, all, "not every kind of error happened");
 
     let key_file = std::fs::read_to_string(folder.path().join("relay.key")).unwrap();
@@ -163,7 +176,7 @@ async fn the_log_says_nothing_about_anybody_even_at_its_loudest() {
     secrets.add(&secret);
     // Of letters and of chunks.
     let before = secrets.bytes.len();
-    secrets.add_day_keys(&folder.path().join("data/keys"));
+    secrets.add_day_keys(&data.join("keys"));
     assert!(secrets.bytes.len() >= before + 4, "there are no day keys");
 
     let log = relay.stop("-TERM").await;
@@ -177,6 +190,8 @@ async fn the_log_says_nothing_about_anybody_even_at_its_loudest() {
 /// What happens at a relay in a day, good and bad.
 struct Day<'a> {
     relay: &'a Running,
+    /// Its store.
+    data: &'a Path,
     office: Office,
     key: RelayPublicKey,
     secrets: Secrets,
@@ -300,6 +315,20 @@ impl Day<'_> {
         self.refused(&mut courier, group, ErrorCode::WrongSession).await;
         let note = publish_note(&envelope(5)[..900], None);
         self.refused(&mut courier, note, ErrorCode::RefusedStatement).await;
+    }
+
+    /// Under everything that was stored.
+    async fn the_disk_goes_bad(&mut self) {
+        for day in std::fs::read_dir(self.data.join("days")).unwrap() {
+            let journal = OpenOptions::new().write(true).open(day.unwrap().path().join("journal")).unwrap();
+            for at in (0..journal.metadata().unwrap().len()).step_by(16_384) {
+                journal.write_all_at(b"bad", at + 9_000).unwrap();
+            }
+        }
+        let mut client = self.client().await;
+        self.refused(&mut client, Request::Fetch(id(105)), ErrorCode::StorageFailed).await;
+        let group = client.ask(Request::Group(Group { day: today(), number: 0 })).await;
+        assert!(matches!(group, Response::Group(letters) if letters.iter().all(Option::is_none)));
     }
 
     async fn peers_speak_nonsense(&mut self) {
