@@ -1,20 +1,21 @@
 //! The forwarder: hands connections on to a relay, byte by byte, so that the relay does not see where they come from.
 //!
 //! It sees sizes and times, and the addresses of those who connect; what goes through is the encrypted session between
-//! client and relay. It tells the relay nothing about them, keeps nothing and logs nothing about them.
+//! client and relay. It tells the relay nothing about them, keeps nothing and logs nothing about them. While a connection lasts
+//! it counts for its network, which the relay cannot tell: one network, or one of several listeners, never takes all places.
 
 mod splice;
 mod upstream;
 
 pub use upstream::{NotAnUpstream, Upstream};
 
-use crate::listen::{Listeners, Stream};
+use crate::listen::{Accepted, Listeners, Stream};
+use crate::shares::{Holder, Holders, Shares};
 use splice::{Ended, splice};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use upstream::Upstreams;
@@ -36,8 +37,9 @@ pub struct ForwardConfig {
 /// Limits of a forwarder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForwardLimits {
-    /// Connections at once; who comes later is turned away before a byte is read. Default: 450, as each takes two of the
-    /// 1,024 files that a process may open where nobody raised that.
+    /// Connections at once; who comes later is turned away before a byte is read, and so is who has as many as are left: one
+    /// network, or one of several listeners. Default: 450, as each takes two of the 1,024 files that a process may open where
+    /// nobody raised that.
     pub connections: usize,
     /// Bytes of one connection that may be on their way in each direction. Default: 16 KiB, a large frame.
     pub bytes_in_flight: usize,
@@ -93,7 +95,8 @@ pub async fn forward(listeners: impl Into<Listeners>, config: ForwardConfig, shu
     let mut listeners = listeners.into();
     let ForwardConfig { relays, limits } = config;
     let shared = Arc::new(Shared { upstreams: Upstreams::new(relays, &limits), limits, counts: Counts::default() });
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let (networks, ways_in) = (Shares::new(limits.connections), Shares::new(limits.connections));
+    let (holders, several) = (Holders::default(), listeners.count() > 1);
     let mut connections = JoinSet::new();
     let mut report = tokio::time::interval(REPORT);
     tokio::pin!(shutdown);
@@ -101,19 +104,22 @@ pub async fn forward(listeners: impl Into<Listeners>, config: ForwardConfig, shu
         tokio::select! {
             () = &mut shutdown => break,
             accepted = listeners.accept() => match accepted {
-                // Where it comes from is forgotten here.
-                Ok((stream, _)) => match Arc::clone(&places).try_acquire_owned() {
-                    Ok(place) => {
+                Ok(Accepted { stream, peer, listener }) => {
+                    // The only way in may be used by all; one of several leaves something to the others.
+                    let way_in = several.then(|| ways_in.take(Holder::listener(listener)));
+                    // Where it comes from is forgotten here.
+                    let network = networks.take(holders.of(peer, &[]));
+                    let places: Option<Vec<_>> = way_in.into_iter().chain([network]).collect();
+                    if let Some(places) = places {
                         let shared = Arc::clone(&shared);
                         connections.spawn(async move {
                             shared.counts.count(connection(stream, &shared).await);
-                            drop(place);
+                            drop(places);
                         });
-                    }
-                    Err(_) => {
+                    } else {
                         shared.counts.turned_away.fetch_add(1, Ordering::Relaxed);
                     }
-                },
+                }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}

@@ -43,20 +43,37 @@ impl Listeners {
 
     /// The next connection of any of them. TLS has not begun yet: it does with the first byte that is read or written,
     /// so that nobody else waits for a slow peer. None is lost if the future is dropped.
-    pub(crate) async fn accept(&mut self) -> io::Result<(Stream, SocketAddr)> {
+    pub(crate) async fn accept(&mut self) -> io::Result<Accepted> {
         poll_fn(|context| self.poll_accept(context)).await
     }
 
-    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<(Stream, SocketAddr)>> {
+    /// How many there are.
+    pub(crate) const fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let (before, after) = self.all.split_at(self.first.min(self.all.len()));
         for (asked, (listener, tls)) in after.iter().chain(before).enumerate() {
             if let Poll::Ready(accepted) = listener.poll_accept(context) {
-                self.first = (self.first + asked + 1) % self.all.len().max(1);
-                return Poll::Ready(accepted.map(|(stream, peer)| (Stream::new(stream, tls.as_ref()), peer)));
+                let place = (self.first + asked) % self.all.len().max(1);
+                self.first = place + 1;
+                return Poll::Ready(accepted.map(|(stream, peer)| {
+                    let stream = Stream::new(stream, tls.as_ref());
+                    Accepted { stream, peer, listener: place }
+                }));
             }
         }
         Poll::Pending
     }
+}
+
+/// A connection that has come in.
+pub(crate) struct Accepted {
+    pub(crate) stream: Stream,
+    pub(crate) peer: SocketAddr,
+    /// By which of the listeners, in the order in which they were given.
+    pub(crate) listener: usize,
 }
 
 impl From<TcpListener> for Listeners {

@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection;
 use crate::counts::End;
-use crate::listen::{Listeners, Stream};
+use crate::listen::{Accepted, Listeners, Stream};
 use crate::monitor::Monitor;
 use crate::sealer::{self, Command};
 use crate::shared::{Shared, StartError};
@@ -119,7 +119,7 @@ impl<S: Store> Relay<S> {
             tokio::select! {
                 () = &mut shutdown => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => {
+                    Ok(Accepted { stream, peer, .. }) => {
                         let holder = shared.holder(peer);
                         match shared.connections.take(holder) {
                             Some(place) => {

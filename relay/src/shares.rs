@@ -15,11 +15,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const IPV4_PREFIX: usize = 3;
 const IPV6_PREFIX: usize = 6;
 
-/// Who holds places, for as long as it does: all connections from one address prefix, or one connection.
+/// Who holds places, for as long as it does: all connections from one address prefix, or by one listener, or one connection.
 ///
 /// A number that means something to this process only: no address is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Holder(u64);
+
+impl Holder {
+    /// All who come in by one of several listeners.
+    pub(crate) const fn listener(number: usize) -> Self {
+        Self(number as u64)
+    }
+}
 
 /// Tells holders apart.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use crate::client::{Client, letter};
 use crate::process::{Running, path, run};
 use crate::rig::Rig;
 use cssr_proto::response::Response;
-use cssr_relay::{ForwardConfig, ForwardLimits, forward};
+use cssr_relay::{ForwardConfig, ForwardLimits, Listeners, forward};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -235,6 +235,32 @@ async fn more_than_there_is_room_for_are_turned_away_until_one_ends() {
         }
     };
     tokio::time::timeout(PATIENCE, let_in).await.expect("the place is not free again");
+    forwarder.stop().await;
+}
+
+#[tokio::test]
+async fn one_of_several_ways_in_leaves_places_to_the_others() {
+    let (relay, address) = listening().await;
+    let ((first, flooded), (second, quiet)) = (listening().await, listening().await);
+    let limits = ForwardLimits { connections: 8, shutdown_timeout: SOON, ..ForwardLimits::default() };
+    let config = ForwardConfig { relays: vec![address.to_string().parse().unwrap()], limits };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let listeners = Listeners::from(first).and_plain(second);
+    let task = tokio::spawn(forward(listeners, config, async { drop(stopped.await) }));
+
+    let forwarder = Forwarder { address: flooded, stop, task };
+    let (mut held, mut away) = (Vec::new(), 0);
+    for _ in 0..8 {
+        let mut client = forwarder.connect().await;
+        tokio::select! {
+            at_relay = accept(&relay) => held.push((client, at_relay)),
+            _ = ends(&mut client) => away += 1,
+        }
+    }
+    assert_eq!((held.len(), away), (4, 4), "half of them");
+    let mut client = TcpStream::connect(quiet).await.unwrap();
+    client.write_all(b"hello").await.unwrap();
+    accept(&relay).await;
     forwarder.stop().await;
 }
 
