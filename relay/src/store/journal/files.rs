@@ -5,7 +5,7 @@
 //! a small file   framed bytes || the same framed bytes
 //! ```
 
-use super::disk::Disk;
+use super::disk::{Disk, is_full};
 use cssr_proto::sha256;
 use cssr_proto::sizes::HASH;
 use std::io::{self, ErrorKind};
@@ -58,7 +58,11 @@ pub(super) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Zeroizing<
 pub(super) fn remove_unfinished(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
     for name in disk.list(folder)? {
         if name.starts_with(TEMPORARY) {
-            spoil(disk, &folder.join(&name))?;
+            match spoil(disk, &folder.join(&name)) {
+                // Where that takes space the old bytes stay anyway; a full disk must not keep a store from opening.
+                Err(error) if is_full(&error) => {}
+                other => other?,
+            }
             disk.remove(&folder.join(name))?;
         }
     }
