@@ -54,7 +54,7 @@ pub(super) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Zeroizing<
     Ok(Some(bytes))
 }
 
-/// Removes what a crash left unfinished, and makes it unreadable before: some of it may be whole but for its name.
+/// Removes what a crash left unfinished, and spoils it before: an index may be whole but for its name.
 pub(super) fn remove_unfinished(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
     for name in disk.list(folder)? {
         if name.starts_with(TEMPORARY) {

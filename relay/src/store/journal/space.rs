@@ -171,15 +171,18 @@ impl Space {
         Some(position)
     }
 
-    /// A position that is taken, or the first if none is: near a number. However long the file is, what is looked at ends
-    /// with the last one that is taken.
+    /// A position that is taken, or the first if none is: the first from a number on, so that each of many is as likely as
+    /// another. However long the file is, what is looked at ends with the last one that is taken.
     pub(super) fn taken_from(&self, number: u64) -> u32 {
-        let start = number.checked_rem(self.taken.len() as u64).unwrap_or_default() as usize;
-        let (before, from) = self.taken.split_at(start);
-        let words = (start..).zip(from).chain((0..).zip(before));
-        let taken = words.into_iter().find(|(_, bits)| **bits != 0);
-        // As many words as positions fit.
-        taken.map_or(0, |(word, bits)| word as u32 * 64 + bits.trailing_zeros())
+        let start = number.checked_rem(64 * self.taken.len() as u64).unwrap_or_default();
+        let (word, bit) = ((start / 64) as usize, start % 64);
+        let bits_of = |words: std::ops::Range<usize>| {
+            words.clone().zip(self.taken.get(words).unwrap_or_default().iter().copied())
+        };
+        let begun = bits_of(word..word + 1).map(|(word, bits)| (word, bits & u64::MAX << bit));
+        let mut all = begun.chain(bits_of(word + 1..self.taken.len())).chain(bits_of(0..word + 1));
+        // Positions have 32 bits, so as many fit as there are bits in all words.
+        all.find(|(_, bits)| *bits != 0).map_or(0, |(word, bits)| word as u32 * 64 + bits.trailing_zeros())
     }
 
     /// Gives back all space that is not taken, when no more will be.
@@ -250,7 +253,8 @@ mod tests {
         let taken = [3, 70, 71, 200];
         let space = Space::new(Arc::clone(&file), 16_384, &taken).unwrap();
         let found: std::collections::BTreeSet<u32> = (0..1_000).map(|number| space.taken_from(number)).collect();
-        assert!(found.iter().all(|position| taken.contains(position)) && found.len() > 2, "{found:?}");
+        assert!(found.iter().eq(&taken), "{found:?}");
+        assert_eq!([0, 4, 70, 71, 72, 201, 255].map(|number| space.taken_from(number)), [3, 70, 70, 71, 200, 3, 3]);
         assert_eq!(space.taken.len(), 4, "no more than that is looked at");
         assert_eq!(Space::new(file, 16_384, &[]).unwrap().taken_from(7), 0);
     }

@@ -214,15 +214,13 @@ impl Writer {
         // One that cannot be destroyed must not keep the others, and must be found again: here the next time, or by the
         // manifest.
         let (mut destroyed, mut failure) = (Vec::new(), None);
-        for id in std::mem::take(&mut self.undestroyed) {
+        for id in self.undestroyed.clone() {
             match self.home.destroy(id) {
                 Ok(()) => destroyed.push(id),
-                Err(error) => {
-                    self.undestroyed.insert(id);
-                    failure = Some(error);
-                }
+                Err(error) => failure = Some(error),
             }
         }
+        self.undestroyed.retain(|id| !destroyed.contains(id));
         self.write_manifest([])?;
         for id in &destroyed {
             self.home.clear(*id)?;
@@ -283,7 +281,8 @@ impl Writer {
         }
     }
 
-    /// Writes down what there is, what is to be destroyed yet, and `others`; if the disk is full, without what is kept for another day.
+    /// Writes down what there is, what is to be destroyed yet, and `others`; if the disk is full, without what is kept for
+    /// another day.
     fn write_manifest(&self, others: impl IntoIterator<Item = VolumeId>) -> std::io::Result<()> {
         let state = self.core.state();
         let heads = [state.ledger.head(Kind::Letter), state.ledger.head(Kind::Chunk)];

@@ -12,7 +12,7 @@ use cssr_proto::index::Batch;
 use cssr_proto::parcel::BurnKey;
 use cssr_proto::{Day, EnvelopeId};
 use rand_core::CryptoRng;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -36,6 +36,8 @@ pub(super) struct Writer<R> {
     core: Arc<Core>,
     home: Home,
     rng: R,
+    /// Days that have expired and could not be destroyed.
+    undestroyed: BTreeSet<VolumeId>,
 }
 
 /// A put that is written, but neither synced nor known to readers.
@@ -46,7 +48,7 @@ struct Staged {
 
 impl<R: CryptoRng> Writer<R> {
     pub(super) const fn new(core: Arc<Core>, home: Home, rng: R) -> Self {
-        Self { core, home, rng }
+        Self { core, home, rng, undestroyed: BTreeSet::new() }
     }
 
     /// Works until the store is closed or dropped.
@@ -212,25 +214,30 @@ impl<R: CryptoRng> Writer<R> {
         // The heads must be safe before the batches they follow from are gone. A full disk may not let them be; it is the
         // lesser evil then to go on, which also makes room for the second attempt.
         let heads = if advanced || !expired.is_empty() { self.write_manifest(&[]) } else { Ok(()) };
-        if expired.is_empty() {
-            return heads.map(|()| 0);
-        }
         for id in &expired {
             let mut state = self.core.state_mut();
             state.ledger.forget(id.kind, id.day);
             state.volumes.remove(id);
         }
-        // One that cannot be destroyed must not keep the others.
-        let failed: Vec<_> = expired.iter().filter_map(|id| Some((*id, self.home.destroy(*id).err()?))).collect();
-        let void: Vec<_> = failed.iter().map(|(id, _)| Entry::void(*id)).collect();
-        self.write_manifest(&void)?;
-        if let Some((_, error)) = failed.into_iter().next() {
-            return Err(error.into());
+        self.undestroyed.extend(expired);
+        if self.undestroyed.is_empty() {
+            return heads.map(|()| 0);
         }
-        for id in &expired {
+        // One that cannot be destroyed must not keep the others, and must be found again: here the next time, or by the
+        // manifest.
+        let (mut destroyed, mut failure) = (Vec::new(), None);
+        for id in self.undestroyed.clone() {
+            match self.home.destroy(id) {
+                Ok(()) => destroyed.push(id),
+                Err(error) => failure = Some(error),
+            }
+        }
+        self.undestroyed.retain(|id| !destroyed.contains(id));
+        self.write_manifest(&[])?;
+        for id in &destroyed {
             self.home.clear(*id)?;
         }
-        Ok(expired.len())
+        failure.map_or(Ok(destroyed.len()), |error| Err(error.into()))
     }
 
     /// The database of a kind and day that has something.
@@ -253,9 +260,12 @@ impl<R: CryptoRng> Writer<R> {
         Ok(volume)
     }
 
+    /// Writes down what there is, what is to be destroyed yet, and `others`.
     fn write_manifest(&self, others: &[Entry]) -> Result<(), VolumeError> {
         let state = self.core.state();
-        Ok(write_manifest(&self.home, &state.ledger, &state.volumes, others)?)
+        let void = self.undestroyed.iter().copied().map(Entry::void);
+        let others: Vec<_> = void.chain(others.iter().copied()).collect();
+        Ok(write_manifest(&self.home, &state.ledger, &state.volumes, &others)?)
     }
 
     /// Readers that are under way keep their database open until they are done.
