@@ -35,10 +35,11 @@ use tokio_tungstenite::tungstenite::Bytes;
 const UNREAD_FACTOR: usize = 2;
 
 /// How much one connection does in a row before it is the others' turn: who sends as fast as it can must not keep who
-/// sends little waiting for longer than some frames take. A message from the peer counts as much as [`MESSAGE`] other
-/// things, among which are two for each frame of an answer.
+/// sends little waiting for longer than some frames take. A message from the peer counts as much as [`MESSAGE`] small things,
+/// a frame of an answer as much as [`FRAME`].
 const TURN: u32 = 8;
 const MESSAGE: u32 = 4;
+const FRAME: u32 = 2;
 
 /// What the loop waits for.
 enum Event {
@@ -72,7 +73,7 @@ struct Connection<S, T> {
     answers: Answers,
     timers: Timers,
     patience: Patience,
-    /// A ping is being written rather than a frame.
+    /// A ping is being written, and no frame.
     pinging: bool,
     /// No more requests are read; the connection ends once what was asked for is answered.
     ending: Option<End>,
@@ -158,14 +159,21 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
             if next < alarm.deadline() || alarm.is_elapsed() {
                 alarm.as_mut().reset(next);
             }
+            // In this order, so that frames that are ready are handed on together, and neither of the first three is kept
+            // waiting by what comes and goes.
             let event = tokio::select! {
-                happened = self.socket.next(reading) => Event::Socket(happened),
-                frame = self.answers.next(), if unanswered > 0 && self.socket.is_flushed() => Event::Answer(frame),
+                biased;
+                () = stop.as_mut(), if self.ending.is_none() => Event::Stop,
                 () = alarm.as_mut() => Event::Time,
                 () = until(paused), if paused.is_some() => Event::Back,
-                () = stop.as_mut(), if self.ending.is_none() => Event::Stop,
+                frame = self.answers.next(), if unanswered > 0 && self.socket.has_room() => Event::Answer(frame),
+                happened = self.socket.next(reading) => Event::Socket(happened),
             };
-            done += if matches!(event, Event::Socket(Happened::Message(_))) { MESSAGE } else { 1 };
+            done += match event {
+                Event::Socket(Happened::Message(_)) => MESSAGE,
+                Event::Answer(Some(_)) => FRAME,
+                _ => 1,
+            };
             let now = Instant::now();
             let ended = match event {
                 Event::Socket(Happened::Message(message)) => {
@@ -237,6 +245,7 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
     fn send(&mut self, frame: &Frame, now: Instant) -> Result<(), End> {
         let message = self.session.seal(frame).map_err(|_| End::Malformed)?;
         self.timers.write_begun(now);
+        self.pinging = false;
         if self.socket.send(message) { Ok(()) } else { Err(End::Gone) }
     }
 

@@ -13,7 +13,7 @@ pub(super) struct Timers {
     busy: Instant,
     /// It was asked whether it is there, since it was heard.
     pinged: bool,
-    /// What is being written now was begun.
+    /// The first of what is being written now was begun.
     writing: Option<Instant>,
 }
 
@@ -40,8 +40,8 @@ impl Timers {
         self.busy = now;
     }
 
-    pub(super) const fn write_begun(&mut self, now: Instant) {
-        self.writing = Some(now);
+    pub(super) fn write_begun(&mut self, now: Instant) {
+        self.writing.get_or_insert(now);
     }
 
     /// What was written reached the system's buffer, which is small: so the peer has taken something in.
