@@ -4,6 +4,7 @@ use super::failure::RelayFailure;
 use rustix::param::clock_ticks_per_second;
 use rustix::time::{ClockId, clock_gettime};
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// A process by its number; `SELF` for this one.
@@ -35,6 +36,17 @@ impl Process {
     fn status(self, name: &str) -> Result<u64, RelayFailure> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0))?;
         kibibytes(&status, name).ok_or_else(|| RelayFailure::wrong("/proc/PID/status does not tell the memory"))
+    }
+}
+
+/// Leaves the processor to whoever else wants it: this thread, and those that it starts, get the rest (SCHED_IDLE, which
+/// `chrt` of util-linux sets). At the lowest priority alone, where that is missing, a thread keeps what it has for a slice.
+pub(super) fn take_the_rest() {
+    let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
+    let mut command = Command::new("chrt");
+    command.args(["--idle", "--pid", "0", &thread]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if !command.status().is_ok_and(|status| status.success()) {
+        let _ = rustix::process::nice(19);
     }
 }
 
@@ -91,5 +103,20 @@ mod tests {
         while of_this_process() < spent + Duration::from_millis(30) {}
         assert!(this.time().unwrap() >= Duration::from_millis(10));
         assert!(of_this_thread() <= of_this_process());
+    }
+
+    #[test]
+    fn a_thread_that_takes_the_rest_is_scheduled_so_with_those_that_it_starts_and_no_other() {
+        // Field 41 of proc_pid_stat(5).
+        let policy = || {
+            let stat = fs::read_to_string("/proc/thread-self/stat").unwrap();
+            stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(38).unwrap().to_owned()
+        };
+        let policies = std::thread::spawn(move || {
+            take_the_rest();
+            [policy(), std::thread::spawn(policy).join().unwrap()]
+        });
+        assert_eq!(policies.join().unwrap(), ["5", "5"]);
+        assert_eq!(policy(), "0");
     }
 }

@@ -3,7 +3,7 @@
 
 use super::client::{Client, connect};
 use super::failure::RelayFailure;
-use super::hostile;
+use super::{cpu, hostile};
 use clap::ValueEnum;
 use cssr_proto::sizes::{LARGE_WIRE, SMALL_WIRE};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -81,9 +81,8 @@ pub(crate) fn run(helper: Helper, to: Option<SocketAddr>, count: usize) -> ExitC
         }
     };
     if helper == Helper::Attack {
-        // In truth they have processors of their own; here they get what the relay and the honest leave. Threads that are
-        // started later inherit it.
-        let _ = rustix::process::nice(19);
+        // In truth they have processors of their own; here they get what the relay and the honest leave.
+        cpu::take_the_rest();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RelayFailure::from);
     match runtime.and_then(|runtime| runtime.block_on(work)) {

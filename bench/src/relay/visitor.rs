@@ -1,6 +1,7 @@
 //! A source, as far as the relay sees it.
 
 use super::client::Client;
+use super::cpu;
 use super::engine::{Letters, today};
 use super::failure::RelayFailure;
 use super::load::Worker;
@@ -61,7 +62,7 @@ impl Visitor {
             let (challenge, effort, envelope) = (Challenge::letter(&session, &id), client.letter_effort(), *bytes);
             let solved = move || {
                 // On a telephone, in truth.
-                let _ = rustix::process::nice(19);
+                cpu::take_the_rest();
                 challenge.solve(effort, u32::MAX, &mut UnwrapErr(SysRng))
             };
             let postage = tokio::task::spawn_blocking(solved).await.ok().flatten();
