@@ -30,17 +30,22 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use tokio::sync::Notify;
 
 type ChaCha20Rng = chacha20::ChaCha20Rng;
 
-/// Set for the child: the engine, the store's folder, and the first seed it may use.
+/// Set for the child: the engine, the store's folder, the first seed it may use, and its first day.
 const ENGINE: &str = "CSSR_STORE_CRASH_ENGINE";
 const FOLDER: &str = "CSSR_STORE_CRASH_FOLDER";
 const SEED: &str = "CSSR_STORE_CRASH_SEED";
+const DAY: &str = "CSSR_STORE_CRASH_DAY";
 /// How often each engine crashes, unless the environment says otherwise.
 const CYCLES: u64 = 6;
 const CYCLES_WANTED: &str = "CSSR_CRASH_CYCLES";
 const WRITERS: u64 = 8;
+/// Envelopes after which a child's day turns.
+const A_DAY: u64 = 64;
 const RELAY: RelayPublicKey = RelayPublicKey([3; 32]);
 const LIVES: Lives = Lives { letters: 2, chunks: 2 };
 const FIRST_DAY: u32 = 20_000;
@@ -118,64 +123,97 @@ fn child() {
 fn be_child<E: Engine>() {
     let folder = std::env::var(FOLDER).unwrap();
     let first: u64 = std::env::var(SEED).unwrap().parse().unwrap();
+    let day = std::env::var(DAY).unwrap().parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     runtime.block_on(async {
         let store = Arc::new(E::open(&PathBuf::from(folder), first));
-        let day = FIRST_DAY + (first >> 32) as u32 / 2;
-        store.expire(Day(day), LIVES).await.unwrap();
-        say(&format!("expired {day}"));
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| {
-                let store = Arc::clone(&store);
-                tokio::spawn(async move {
-                    for n in 0.. {
-                        let seed = first + n * WRITERS + writer;
-                        let put = put(seed, day);
-                        let (id, kind) = (put.id, put.kind);
-                        assert_eq!(store.put(put).await.unwrap(), PutOutcome::Stored);
-                        say(&format!("stored {seed} {day}"));
-                        if kind == Kind::Chunk && n % 4 == 0 {
-                            say(&format!("burning {seed}"));
-                            assert_eq!(store.burn(id, burn_key(seed)).await.unwrap(), BurnOutcome::Burned);
-                            say(&format!("burned {seed}"));
-                        }
-                        let kind = if n % 2 == 0 { Kind::Letter } else { Kind::Chunk };
-                        if n % 8 == writer
-                            && let Some(batch) = store.seal(kind).await.unwrap()
-                        {
-                            say(&announce(kind, &batch));
-                        }
-                    }
-                })
-            })
+        expire(&*store, day).await;
+        let days = Arc::new(Days { day: day.into(), stored: AtomicU64::new(0), over: Notify::new() });
+        let mut tasks: Vec<_> = (0..WRITERS)
+            .map(|writer| tokio::spawn(write(Arc::clone(&store), Arc::clone(&days), first, writer)))
             .collect();
-        for writer in writers {
-            writer.await.unwrap();
+        tasks.push(tokio::spawn(async move {
+            loop {
+                days.over.notified().await;
+                expire(&*store, days.day.fetch_add(1, Ordering::SeqCst) + 1).await;
+            }
+        }));
+        for task in tasks {
+            task.await.unwrap();
         }
     });
 }
 
+/// A child's days.
+struct Days {
+    day: AtomicU32,
+    stored: AtomicU64,
+    /// Told at the end of each.
+    over: Notify,
+}
+
+async fn expire(store: &impl Store, day: u32) {
+    say(&format!("expiring {day}"));
+    store.expire(Day(day), LIVES).await.unwrap();
+    say(&format!("expired {day}"));
+}
+
+async fn write(store: Arc<impl Store>, days: Arc<Days>, first: u64, writer: u64) {
+    for n in 0.. {
+        let seed = first + n * WRITERS + writer;
+        // While it waits the day may turn, and then it belongs to the next.
+        let before = days.day.load(Ordering::SeqCst);
+        let put = put(seed, before);
+        let (id, kind) = (put.id, put.kind);
+        assert_eq!(store.put(put).await.unwrap(), PutOutcome::Stored);
+        say(&format!("stored {seed} {before} {}", days.day.load(Ordering::SeqCst)));
+        if days.stored.fetch_add(1, Ordering::SeqCst) % A_DAY == A_DAY - 1 {
+            days.over.notify_one();
+        }
+        if kind == Kind::Chunk && n % 4 == 0 {
+            say(&format!("burning {seed}"));
+            assert_eq!(store.burn(id, burn_key(seed)).await.unwrap(), BurnOutcome::Burned);
+            say(&format!("burned {seed}"));
+        }
+        let kind = if n % 2 == 0 { Kind::Letter } else { Kind::Chunk };
+        if n % 8 == writer
+            && let Some(batch) = store.seal(kind).await.unwrap()
+        {
+            say(&announce(kind, &batch));
+        }
+    }
+}
+
 /// What children have said.
-#[derive(Default)]
 struct Said {
-    /// Seed to day.
-    stored: BTreeMap<u64, u32>,
+    /// Seed to the first and the last day that it may have been stored under.
+    stored: BTreeMap<u64, (u32, u32)>,
     burning: BTreeSet<u64>,
     burned: BTreeSet<u64>,
     batches: BTreeSet<String>,
-    day: u32,
+    /// The day on which something was to expire last, and the one on which it had.
+    expiring: u32,
+    expired: u32,
 }
 
 impl Said {
+    fn new() -> Self {
+        let (burning, burned, batches) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        Self { stored: BTreeMap::new(), burning, burned, batches, expiring: FIRST_DAY, expired: FIRST_DAY }
+    }
+
     fn hear(&mut self, line: &str) {
         let Some(line) = line.strip_prefix('!') else { return };
         let words: Vec<_> = line.split(' ').collect();
         match words[..] {
-            ["stored", seed, day] => drop(self.stored.insert(seed.parse().unwrap(), day.parse().unwrap())),
+            ["stored", seed, first, last] => {
+                self.stored.insert(seed.parse().unwrap(), (first.parse().unwrap(), last.parse().unwrap()));
+            }
             ["burning", seed] => drop(self.burning.insert(seed.parse().unwrap())),
             ["burned", seed] => drop(self.burned.insert(seed.parse().unwrap())),
             ["batch", ..] => drop(self.batches.insert(line.to_owned())),
-            ["expired", day] => self.day = day.parse().unwrap(),
+            ["expiring", day] => self.expiring = day.parse().unwrap(),
+            ["expired", day] => self.expired = day.parse().unwrap(),
             _ => panic!("{line}"),
         }
     }
@@ -188,13 +226,22 @@ enum End<'i> {
     PowerCut(&'i mut Image),
 }
 
-/// Runs a child until it has said `lines` lines, ends it, and hears what else counts of what it had said.
-fn run_and_end<E: Engine>(folder: &Path, first: u64, lines: usize, end: End<'_>, said: &mut Said) {
+/// When a child ends.
+struct Moment {
+    /// After it has said so many lines.
+    lines: usize,
+    /// And then when something begins to expire.
+    expiring: bool,
+}
+
+/// Runs a child until its moment has come, ends it, and hears what else counts of what it had said.
+fn run_and_end<E: Engine>(folder: &Path, first: u64, moment: &Moment, end: End<'_>, said: &mut Said) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])
         .env(ENGINE, E::NAME)
         .env(FOLDER, folder)
         .env(SEED, first.to_string())
+        .env(DAY, said.expiring.to_string())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -202,17 +249,24 @@ fn run_and_end<E: Engine>(folder: &Path, first: u64, lines: usize, end: End<'_>,
         // The last line may be cut anywhere; what is not a whole line was not said.
         String::from_utf8(line.unwrap()).unwrap_or_default()
     });
-    for _ in 0..lines {
-        said.hear(&heard.next().expect("the child ended by itself"));
+    let mut hear = || {
+        let line = heard.next().expect("the child ended by itself");
+        said.hear(&line);
+        line
+    };
+    for _ in 0..moment.lines {
+        hear();
     }
+    while moment.expiring && !hear().starts_with("!expiring") {}
     if let End::PowerCut(image) = &end {
         image.cut();
     }
     child.kill().unwrap();
     let rest: Vec<_> = heard.collect();
     let whole = rest.len().saturating_sub(1);
-    // What was acknowledged after the cut was never written, or was and may be there. It can only begin to burn.
-    let counts = |line: &&String| matches!(end, End::Killed) || line.starts_with("!burning");
+    // What was acknowledged after the cut was never written, or was and may be there. It can only begin to go.
+    let begins = |line: &str| line.starts_with("!burning") || line.starts_with("!expiring");
+    let counts = |line: &&String| matches!(end, End::Killed) || begins(line);
     rest.iter().take(whole).filter(counts).for_each(|line| said.hear(line));
     assert!(!child.wait().unwrap().success());
     if let End::PowerCut(image) = end {
@@ -221,17 +275,27 @@ fn run_and_end<E: Engine>(folder: &Path, first: u64, lines: usize, end: End<'_>,
 }
 
 async fn check(store: &impl Store, said: &Said) {
-    let alive = |day: u32| said.day.saturating_sub(day) <= LIVES.letters;
-    for (seed, day) in &said.stored {
-        let put = put(*seed, *day);
+    let lives = |first: u32, today: u32| today.saturating_sub(first) <= LIVES.letters;
+    // What a day had that was about to expire: all, or nothing.
+    let mut expiring: BTreeMap<(u8, u32), bool> = BTreeMap::new();
+    for (seed, (first, last)) in &said.stored {
+        let put = put(*seed, *first);
         let got = store.get(put.kind, None, &[put.id]).await.unwrap().pop().unwrap();
-        if !alive(*day) {
-            assert!(got.is_none(), "seed {seed} of day {day} has expired");
+        if !lives(*last, said.expired) {
+            assert!(got.is_none(), "seed {seed} of day {last} has expired");
         } else if said.burned.contains(seed) {
             assert!(got.is_none(), "seed {seed} was burned");
-            assert_eq!(store.put(put).await.unwrap(), PutOutcome::Conflict);
+            if lives(*first, said.expiring) {
+                assert_eq!(store.put(put).await.unwrap(), PutOutcome::Conflict);
+            }
         } else if !said.burning.contains(seed) {
-            assert!(got.as_ref() == Some(&put.envelope), "seed {seed} of day {day} is lost");
+            assert!(got.as_ref().is_none_or(|got| *got == put.envelope), "seed {seed} of day {first} is another");
+            if lives(*first, said.expiring) {
+                assert!(got.is_some(), "seed {seed} of day {first} is lost");
+            } else if first == last {
+                let there = *expiring.entry((put.kind.byte(), *first)).or_insert(got.is_some());
+                assert_eq!(there, got.is_some(), "day {first} has expired in part");
+            }
         }
     }
     for kind in [Kind::Letter, Kind::Chunk] {
@@ -255,12 +319,13 @@ async fn check(store: &impl Store, said: &Said) {
 fn survives<E: Engine>(folder: &Path, mut image: Option<Image>) {
     let cycles = std::env::var(CYCLES_WANTED).map_or(CYCLES, |cycles| cycles.parse().unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut said = Said::default();
+    let (mut said, mut unfinished) = (Said::new(), 0);
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     for cycle in 0..cycles {
-        let lines = 20 + rng.next_u64() % 400;
+        let moment = Moment { lines: 20 + (rng.next_u64() % 400) as usize, expiring: cycle % 2 == 1 };
         let end = image.as_mut().map_or(End::Killed, End::PowerCut);
-        run_and_end::<E>(folder, cycle << 32, lines as usize, end, &mut said);
+        run_and_end::<E>(folder, cycle << 32, &moment, end, &mut said);
+        unfinished += u64::from(said.expiring > said.expired);
         let store = E::open(folder, 1_000 + cycle);
         runtime.block_on(check(&store, &said));
         // Crashes follow on stops in good order, and on others.
@@ -268,8 +333,14 @@ fn survives<E: Engine>(folder: &Path, mut image: Option<Image>) {
             runtime.block_on(store.close()).unwrap();
         }
     }
-    eprintln!("{}: {cycles} crashes, {} acknowledged, {} burned", E::NAME, said.stored.len(), said.burned.len());
-    assert!(said.stored.len() > 100 && said.batches.len() > 8 && !said.burned.is_empty());
+    let Said { stored, burned, batches, .. } = said;
+    eprintln!(
+        "{}: {cycles} crashes, {unfinished} while a day expired, {} acknowledged, {} burned",
+        E::NAME,
+        stored.len(),
+        burned.len()
+    );
+    assert!(stored.len() > 100 && batches.len() > 8 && !burned.is_empty() && (unfinished > 0 || cycles < CYCLES));
 }
 
 #[test]
