@@ -69,6 +69,7 @@ impl<S: Store> Shared<S> {
         let Config { card, key, sealing, postage, room, limits, forwarders, accept_day } = config;
         let store = Arc::new(store);
         let today = Today::begin(store.latest_day().await?, &*clock, limits.day_jump, accept_day)?;
+        let trouble = Trouble::of(store.is_damaged());
         let office = Office::load(Arc::clone(&store), card.fingerprint(), key.public()).await?;
         Ok(Self {
             store,
@@ -91,7 +92,7 @@ impl<S: Store> Shared<S> {
             letters: Shares::new(limits.letters_in_flight),
             chunks: Shares::new(limits.chunks_in_flight),
             publications: Semaphore::new(limits.publications),
-            trouble: Trouble::default(),
+            trouble,
             room,
             clock_jumped: AtomicBool::new(false),
         })

@@ -196,6 +196,10 @@ pub trait Store: Send + Sync + 'static {
         name: StatementName,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
+    /// Whether something that is listed was found lost when the store was opened. What is found later is an error of the
+    /// verb that finds it.
+    fn is_damaged(&self) -> bool;
+
     /// How many bytes are free where envelopes lie; `None` if there is no such limit, or the system does not say.
     fn free(&self) -> impl Future<Output = Option<u64>> + Send;
 

@@ -47,6 +47,11 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
+    /// With a store that was opened, damaged or not: nobody was there, so that may be told at once.
+    pub(crate) fn of(damaged: bool) -> Self {
+        Self { damaged: damaged.into(), ..Self::default() }
+    }
+
     /// Takes note of what the store says to somebody.
     pub(crate) fn note(&self, error: &StoreError) {
         match error {

@@ -488,6 +488,11 @@ impl Store for JournalStore {
         self.ask(|reply| Command::DeleteStatement(shelf, name, reply)).await
     }
 
+    fn is_damaged(&self) -> bool {
+        let Damage { blocks: _, envelopes, batches, .. } = self.damage;
+        envelopes > 0 || batches > 0
+    }
+
     async fn free(&self) -> Option<u64> {
         free(self.folder.clone()).await
     }

@@ -173,6 +173,10 @@ impl Store for MemoryStore {
         Ok(self.inner()?.statements.remove(&(shelf, name)).is_some())
     }
 
+    fn is_damaged(&self) -> bool {
+        false
+    }
+
     async fn free(&self) -> Option<u64> {
         None
     }

@@ -349,6 +349,11 @@ impl Store for SledStore {
         self.ask(|reply| Command::DeleteStatement(shelf, name, reply)).await
     }
 
+    /// It reads no envelope when it is opened.
+    fn is_damaged(&self) -> bool {
+        false
+    }
+
     async fn free(&self) -> Option<u64> {
         free(self.folder.clone()).await
     }

@@ -154,6 +154,10 @@ impl<S: Store> Store for Gate<S> {
         self.0.store.delete_statement(shelf, name).await
     }
 
+    fn is_damaged(&self) -> bool {
+        self.0.store.is_damaged()
+    }
+
     async fn free(&self) -> Option<u64> {
         self.0.store.free().await
     }

@@ -1,17 +1,21 @@
 //! Metrics, health and alarms: what they tell in time, and what they never tell.
 
 use crate::client::{Client, chunk, letter};
+use crate::gate::Gate;
 use crate::image::Image;
 use crate::office::{DAY, publish_note};
 use crate::process::{Running, SEAL_AT_ONCE, configured, path};
-use crate::rig::{Rig, genesis};
+use crate::rig::{Rig, genesis, office, relay_public_key};
+use chacha20::ChaCha20Rng;
 use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
 use cssr_proto::wire_error::ErrorCode;
-use cssr_relay::store::Quotas;
-use cssr_relay::{Health, Monitor, serve_monitor};
+use cssr_relay::store::{JournalConfig, JournalStore, Quotas};
+use cssr_relay::{Health, ManualClock, Monitor, serve_monitor};
+use rand_core::SeedableRng as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -154,6 +158,36 @@ async fn a_store_that_failed_is_an_alarm_until_the_relay_is_started_again() {
 }
 
 #[tokio::test]
+async fn what_a_start_finds_lost_is_an_alarm_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("store");
+    let quotas = Quotas { letters: 9, chunks: 9 };
+    let config = JournalConfig { directory: directory.clone(), relay: relay_public_key(), quotas };
+    let open = || JournalStore::open(&config, ChaCha20Rng::seed_from_u64(1)).unwrap();
+    let clock = Arc::new(ManualClock::new(DAY));
+    let rig = Rig::with(Gate::closing(open()), office(), Arc::clone(&clock), |_| {}).await.opened().await;
+    assert_eq!(rig.client().await.ask(letter(1)).await, Response::Posted);
+    rig.handle.seal().await;
+    rig.stop().await;
+    let day = std::fs::read_dir(directory.join("days")).unwrap().next().unwrap().unwrap().path();
+    let journal = day.join("journal");
+    let whole = std::fs::read(&journal).unwrap();
+    let mut alarms = Vec::new();
+    // The letter, and two copies of its batch.
+    for at in (0..whole.len()).step_by(16_384).filter(|at| whole[*at] != 0) {
+        let mut damaged = whole.clone();
+        damaged[at + 70] ^= 1;
+        std::fs::write(&journal, damaged).unwrap();
+        // As after a crash: it has to look.
+        std::fs::remove_file(day.join("index")).unwrap();
+        let rig = Rig::with(Gate::closing(open()), office(), Arc::clone(&clock), |_| {}).await;
+        alarms.push(rig.monitor.health().1.contains(&"store_damaged"));
+        rig.stop().await;
+    }
+    assert_eq!((alarms.len(), alarms.iter().filter(|alarm| **alarm).count()), (3, 1), "{alarms:?}");
+}
+
+#[tokio::test]
 async fn a_quota_that_is_used_up_is_an_alarm_and_its_last_tenth_a_warning() {
     let rig = Rig::open_with(|config| config.room = Quotas { letters: 10, chunks: 10 }).await;
     let full = async |kind: &str, post: fn(u64) -> Request| {
@@ -186,8 +220,9 @@ async fn a_disk_that_is_full_is_an_alarm_and_no_end() {
     let (folder, mut office, key) = configured(&lines).await;
     let relay = Running::start(folder.path(), &["--log", "info"]).await;
     office.open(|| relay.client(), Head::genesis(letter_genesis(&key))).await;
-    let monitor = relay.others[0].strip_prefix("http://").unwrap().strip_suffix("/metrics").unwrap().parse().unwrap();
-    let health = async |has: &str, not: &str| {
+    let health = async |relay: &Running, has: &str, not: &str| {
+        let url = relay.others[0].strip_prefix("http://").unwrap();
+        let monitor = url.strip_suffix("/metrics").unwrap().parse().unwrap();
         let told = async {
             loop {
                 let health = say(monitor, b"GET /health HTTP/1.1\r\n\r\n").await;
@@ -199,15 +234,16 @@ async fn a_disk_that_is_full_is_an_alarm_and_no_end() {
         };
         tokio::time::timeout(PATIENCE, told).await.unwrap_or_else(|_| panic!("{has} is not told, or {not} is"));
     };
-    health("\"disk_nearly_full\"", "disk_full").await;
+    health(&relay, "\"disk_nearly_full\"", "disk_full").await;
 
+    let mut client = relay.client().await;
+    assert_eq!(client.ask(letter(0)).await, Response::Posted);
     // Something else fills the disk, while letters come.
     let ballast = image.disk().join("ballast");
     let mut file = std::fs::File::create_new(&ballast).unwrap();
     while std::io::Write::write_all(&mut file, &[7; 1 << 16]).is_ok() {}
-    health("\"disk_full\"", "store_failed").await;
-    let mut posted = 0;
-    let mut client = relay.client().await;
+    health(&relay, "\"disk_full\"", "store_failed").await;
+    let mut posted = 1;
     loop {
         match client.ask(letter(posted)).await {
             Response::Posted => posted += 1,
@@ -215,13 +251,23 @@ async fn a_disk_that_is_full_is_an_alarm_and_no_end() {
             other => panic!("{other:?}"),
         }
     }
-    health("\"disk_full\"", "store_failed").await;
-    std::fs::remove_file(ballast).unwrap();
-    drop(file);
-    health("\"disk_nearly_full\"", "disk_full").await;
-    assert_eq!(client.ask(letter(posted)).await, Response::Posted);
+    assert!(posted > 1, "nothing of the space that was taken is used");
+    health(&relay, "\"disk_full\"", "store_failed").await;
+    drop(client);
     let log = relay.stop("-TERM").await;
     assert_eq!(log.matches("the disk is full: posts are refused").count(), 1, "{log}");
+
+    // A relay starts on such a disk, too, and serves what there is; as it does once there is room.
+    let relay = Running::start(folder.path(), &["--log", "info"]).await;
+    health(&relay, "\"disk_full\"", "store_failed").await;
+    let mut client = relay.client().await;
+    assert_eq!(client.refused(letter(posted)).await, ErrorCode::Full);
+    assert_eq!(client.ask(letter(0)).await, Response::Posted, "it is there already");
+    std::fs::remove_file(ballast).unwrap();
+    drop(file);
+    health(&relay, "\"disk_nearly_full\"", "disk_full").await;
+    assert_eq!(client.ask(letter(posted)).await, Response::Posted);
+    relay.stop("-TERM").await;
 }
 
 #[tokio::test]
