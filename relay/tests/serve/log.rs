@@ -1,5 +1,6 @@
 //! What the program says about the people who use it: nothing, at its loudest, whatever they do.
 
+use crate::certificate::{Authority, tls};
 use crate::client::{Client, burn_key, chunk, envelope, error, id, letter, websocket};
 use crate::office::{Office, publish_note, publish_seats};
 use crate::process::{Running, SEAL_AT_ONCE, configured, today};
@@ -22,10 +23,14 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_tungstenite::tungstenite::Message;
 
 const FROM_START: NextBatches = NextBatches { letters: 1, chunks: 1 };
 const LETTERS_MAX: u64 = 20;
+/// The name that a peer asks for in TLS.
+const NAME: &str = "name-of-a-front.example.org";
 
 /// Everything that must not stand in a log.
 #[derive(Default)]
@@ -152,22 +157,27 @@ async fn nor_does_it_in_json() {
 
 async fn says_nothing(arguments: &[&str]) {
     let (folder, office, key) = configured(&format!(
-        "{SEAL_AT_ONCE}letters_max = {LETTERS_MAX}\nchunk_effort = 1\nrequests_in_flight = 8\n\
-         silence_timeout = \"2s\"\nping_interval = \"200ms\"\n"
+        "{SEAL_AT_ONCE}letters_max = {LETTERS_MAX}\nchunk_effort = 1\nrequests_in_flight = 8\nletters_in_flight = 1\n\
+         silence_timeout = \"2s\"\nping_interval = \"200ms\"\n\
+         tls_listen = \"127.0.0.1:0\"\ntls_certificate = \"certificate.pem\"\ntls_key = \"key.pem\"\n"
     ))
     .await;
+    let authority = Authority::new();
+    authority.issue().write(folder.path());
     let relay = Running::start(folder.path(), arguments).await;
     let data = folder.path().join("data");
-    let mut day =
-        Day { relay: &relay, data: &data, office, key, secrets: Secrets::default(), refused: BTreeSet::new() };
+    let (secrets, refused) = (Secrets::default(), BTreeSet::new());
+    let mut day = Day { relay: &relay, data: &data, office, key, authority, secrets, refused };
     day.begins_before_the_office().await;
+    day.source_posts_too_much_at_once().await;
     day.source_posts_and_reads().await;
     day.everything_is_asked_for_wrongly().await;
     day.courier_drains().await;
     day.peers_speak_nonsense().await;
+    day.peers_speak_tls().await;
     day.the_disk_goes_bad().await;
     let Day { mut secrets, refused, .. } = day;
-    let all: BTreeSet<u16> = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13].into();
+    let all: BTreeSet<u16> = (1..=13).collect();
     assert_eq!(refused, all, "not every kind of error happened");
 
     let key_file = std::fs::read_to_string(folder.path().join("relay.key")).unwrap();
@@ -194,6 +204,8 @@ struct Day<'a> {
     data: &'a Path,
     office: Office,
     key: RelayPublicKey,
+    /// Of its certificate.
+    authority: Authority,
     secrets: Secrets,
     /// The codes of the errors that were answered.
     refused: BTreeSet<u16>,
@@ -223,6 +235,24 @@ impl Day<'_> {
         self.office.open(async || Client::connect(address).await, head).await;
         for courier in [0, 1] {
             self.secrets.add(self.office.courier_key(courier).expose());
+        }
+    }
+
+    /// Only one letter may be on its way to the disk.
+    async fn source_posts_too_much_at_once(&mut self) {
+        let mut client = self.client().await;
+        let at_once = 8;
+        for seed in 0..at_once {
+            client.send(letter(seed)).await;
+        }
+        for _ in 0..at_once {
+            match client.receive().await {
+                Response::Posted => {}
+                refusal => {
+                    assert_eq!(error(&refusal), ErrorCode::Busy);
+                    self.refused.insert(ErrorCode::Busy.number());
+                }
+            }
         }
     }
 
@@ -346,5 +376,31 @@ impl Day<'_> {
         // One that answers no ping is dropped as silent.
         let silent = self.client().await;
         silent.socket.into_inner().read_to_end(&mut Vec::new()).await.unwrap();
+    }
+
+    /// Well, badly, and not at all.
+    async fn peers_speak_tls(&mut self) {
+        let address: SocketAddr = self.relay.others[0].strip_prefix("wss://").unwrap().parse().unwrap();
+        let stream = tls(address, &self.authority.trust()).await.unwrap();
+        self.secrets.add_port(stream.get_ref().0);
+        let mut client = Client::over(stream).await.unwrap();
+        self.secrets.add(client.handshake_hash());
+        self.secrets.add_envelope(0);
+        assert_eq!(client.ask(letter(0)).await, Response::Posted);
+
+        let tcp = TcpStream::connect(address).await.unwrap();
+        self.secrets.add_port(&tcp);
+        self.secrets.add(NAME.as_bytes());
+        let named = TlsConnector::from(self.authority.trust()).connect(ServerName::try_from(NAME).unwrap(), tcp).await;
+        assert!(named.is_err(), "the certificate is for an address");
+        for said in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0x16, 3, 1, 2, 0], &envelope(7)[..300]] {
+            let mut peer = TcpStream::connect(address).await.unwrap();
+            self.secrets.add_port(&peer);
+            peer.write_all(said).await.unwrap();
+            peer.shutdown().await.unwrap();
+            // Cut, or answered with an alert.
+            let _ = peer.read_to_end(&mut Vec::new()).await;
+        }
+        self.secrets.add(&envelope(7)[..300]);
     }
 }
