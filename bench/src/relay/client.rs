@@ -12,6 +12,7 @@ use cssr_proto::postage::Postage;
 use cssr_proto::request::{Post, Request};
 use cssr_proto::response::{Progress, Response, ResponseReader};
 use cssr_proto::session::{Announcement, ClientHandshake, Session};
+use cssr_proto::wire_error::ERROR_KIND;
 use futures_util::{SinkExt as _, StreamExt as _};
 use getrandom::SysRng;
 use rand_core::{Rng as _, UnwrapErr};
@@ -118,6 +119,12 @@ impl Client {
     pub(super) async fn ask(&mut self, request: Request) -> Result<Response, RelayFailure> {
         self.send(request).await?;
         self.receive().await
+    }
+
+    /// Whether the next frame is a refusal.
+    pub(super) async fn is_refused(&mut self) -> Result<bool, RelayFailure> {
+        let frame = self.session.open(&receive(&mut self.socket).await?)?;
+        Ok(frame.head().kind == ERROR_KIND)
     }
 
     /// Takes in so many frames without looking into them.

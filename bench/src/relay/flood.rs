@@ -54,6 +54,13 @@ async fn flood(options: &Options, lasts: Duration, rounds: &mut Rounds) -> Resul
     let (flooded, visitors) = drive(visitors(relay.address), lasts).await?;
     hostile.tell("what").await?;
     let attacks: f64 = hostile.line("done").await?.parse().map_err(RelayFailure::wrong)?;
+    let mut acknowledged = Vec::new();
+    for kind in [Kind::Letter, Kind::Chunk] {
+        for id in hostile.line("acknowledged").await?.split_ascii_whitespace() {
+            let id: u128 = id.parse().map_err(RelayFailure::wrong)?;
+            acknowledged.push((kind, EnvelopeId(id.to_be_bytes())));
+        }
+    }
     drop(hostile);
 
     let mut work: Vec<_> = visitors.iter().flat_map(|visitor| visitor.worked.iter().copied()).collect();
@@ -69,8 +76,10 @@ async fn flood(options: &Options, lasts: Duration, rounds: &mut Rounds) -> Resul
     rounds.add("flood.disk", "MiB", grown(bytes_in(&relay.data())?, stored));
     rounds.add("flood.refused", "visits", visitors.iter().map(|visitor| visitor.refused).sum::<u64>() as f64);
     let relay = relay.stop().await?;
-    let acknowledged: Vec<_> = visitors.into_iter().flat_map(|visitor| visitor.acknowledged).collect();
-    rounds.add("flood.lost", "letters", lost(&relay.data(), &acknowledged).await? as f64);
+    let of_visitors = visitors.into_iter().flat_map(|visitor| visitor.acknowledged);
+    acknowledged.extend(of_visitors.map(|id| (Kind::Letter, id)));
+    rounds.add("flood.acknowledged", "envelopes", acknowledged.len() as f64);
+    rounds.add("flood.lost", "envelopes", lost(&relay.data(), &acknowledged).await? as f64);
     Ok(())
 }
 
@@ -83,12 +92,12 @@ fn figures(rounds: &mut Rounds, quiet: &Load, flooded: &Load) {
     rounds.add("flood.visits", "visits", flooded.done as f64);
 }
 
-/// How many of these letters the store of a stopped relay does not give back.
-async fn lost(data: &Path, acknowledged: &[EnvelopeId]) -> Result<usize, RelayFailure> {
+/// How many of these the store of a stopped relay does not give back.
+async fn lost(data: &Path, acknowledged: &[(Kind, EnvelopeId)]) -> Result<usize, RelayFailure> {
     let store = <engine::Default as engine::Engine>::open(data)?;
     let mut lost = 0;
-    for id in acknowledged {
-        let held = store.get(Kind::Letter, None, &[*id]).await?;
+    for (kind, id) in acknowledged {
+        let held = store.get(*kind, None, &[*id]).await?;
         lost += usize::from(held.iter().any(Option::is_none));
     }
     store.close().await?;

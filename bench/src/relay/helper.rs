@@ -5,12 +5,13 @@ use super::client::{Client, connect};
 use super::failure::RelayFailure;
 use super::{cpu, hostile};
 use clap::ValueEnum;
+use cssr_proto::frame::EnvelopeKind;
 use cssr_proto::sizes::{LARGE_WIRE, SMALL_WIRE};
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -153,14 +154,22 @@ async fn hold(to: SocketAddr, count: usize) -> Result<(), RelayFailure> {
     Ok(())
 }
 
-/// Attacks until nobody listens; says how much it has done when it is asked.
+/// Attacks until nobody listens; says how much it has done when it is asked, and what was acknowledged.
 async fn attack(to: SocketAddr, count: usize) -> Result<(), RelayFailure> {
-    let done = Arc::new(AtomicU64::new(0));
+    let done = Arc::default();
     let _attackers = hostile::attack(to, count, &done).await;
     say("attacking".into()).await?;
     let mut questions = BufReader::new(tokio::io::stdin()).lines();
     while questions.next_line().await?.is_some() {
-        say(format!("done {}", done.load(Ordering::Relaxed))).await?;
+        say(format!("done {}", done.requests())).await?;
+        let acknowledged = done.acknowledged();
+        for kind in [EnvelopeKind::Letter, EnvelopeKind::Chunk] {
+            let mut line = "acknowledged".to_owned();
+            for (_, id) in acknowledged.iter().filter(|(of, _)| *of == kind) {
+                line += &format!(" {}", u128::from_be_bytes(*id.as_bytes()));
+            }
+            say(line).await?;
+        }
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::client::{Client, websocket};
 use super::engine::today;
 use super::failure::RelayFailure;
-use cssr_proto::frame::{Fields, Frame, Head};
+use cssr_proto::frame::{EnvelopeKind, Fields, Frame, Head};
 use cssr_proto::index::Group;
 use cssr_proto::parcel::BurnKey;
 use cssr_proto::postage::Postage;
@@ -14,8 +14,8 @@ use futures_util::SinkExt as _;
 use getrandom::SysRng;
 use rand_core::{Rng as _, UnwrapErr};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -31,6 +31,28 @@ const GRANTED: usize = 256;
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long one holds what it does not use.
 const HELD: Duration = Duration::from_secs(5);
+
+/// What they have done, all together.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    requests: AtomicU64,
+    /// What the relay has acknowledged, though it came from them.
+    acknowledged: Mutex<Vec<(EnvelopeKind, EnvelopeId)>>,
+}
+
+impl Done {
+    fn count(&self, requests: usize) {
+        self.requests.fetch_add(requests as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn acknowledged(&self) -> Vec<(EnvelopeKind, EnvelopeId)> {
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 /// What one does.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +93,7 @@ const KINDS: [Kind; 10] = [
 ];
 
 /// Lets so many of them do what they do until nobody listens; counts what they did.
-pub(super) async fn attack(to: SocketAddr, count: usize, done: &Arc<AtomicU64>) -> JoinSet<()> {
+pub(super) async fn attack(to: SocketAddr, count: usize, done: &Arc<Done>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for kind in KINDS.into_iter().cycle().take(count) {
         let done = Arc::clone(done);
@@ -87,7 +109,7 @@ pub(super) async fn attack(to: SocketAddr, count: usize, done: &Arc<AtomicU64>) 
     tasks
 }
 
-async fn once(kind: Kind, to: SocketAddr, done: &AtomicU64) -> Result<(), RelayFailure> {
+async fn once(kind: Kind, to: SocketAddr, done: &Done) -> Result<(), RelayFailure> {
     match kind {
         Kind::Silent => {
             let _silent = TcpStream::connect(to).await?;
@@ -120,21 +142,22 @@ async fn once(kind: Kind, to: SocketAddr, done: &AtomicU64) -> Result<(), RelayF
             let mut client = Client::connect(to).await?;
             for _ in 0..BURST {
                 client.ask(Request::Index(today())).await?;
-                done.fetch_add(1, Ordering::Relaxed);
+                done.count(1);
             }
         }
         Kind::Letters | Kind::Chunks | Kind::Again | Kind::Requests => flood(kind, to, done).await?,
     }
-    done.fetch_add(1, Ordering::Relaxed);
+    done.count(1);
     Ok(())
 }
 
 /// Bursts of requests with answers of known length.
-async fn flood(kind: Kind, to: SocketAddr, done: &AtomicU64) -> Result<(), RelayFailure> {
+async fn flood(kind: Kind, to: SocketAddr, done: &Done) -> Result<(), RelayFailure> {
     let mut client = Client::connect(to).await?;
     // Not `Letters`: those begin anew in each process, and the honest post them.
     let id = || EnvelopeId::random(&mut UnwrapErr(SysRng));
     let again = id();
+    let mut posted = Vec::new();
     let bursts = if matches!(kind, Kind::Requests) { GRANTED } else { REFUSED };
     for number in 0..bursts * BURST {
         let random = UnwrapErr(SysRng).next_u32();
@@ -149,11 +172,21 @@ async fn flood(kind: Kind, to: SocketAddr, done: &AtomicU64) -> Result<(), Relay
                 _ => Request::Burn { id: again, key: *BurnKey::from_bytes([3; 32]).as_bytes() },
             },
         };
+        if let Request::Post(post) = &request {
+            posted.push((post.kind(), *post.id()));
+        }
         client.send(request).await?;
         if number % BURST == BURST - 1 {
-            // Groups have four frames, the rest one; what is not taken in now is taken in after the next burst.
-            client.swallow(BURST).await?;
-            done.fetch_add(BURST as u64, Ordering::Relaxed);
+            if posted.is_empty() {
+                // Groups have four frames, the rest one; what is not taken in now is taken in after the next burst.
+                client.swallow(BURST).await?;
+            }
+            for post in posted.drain(..) {
+                if !client.is_refused().await? {
+                    done.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).push(post);
+                }
+            }
+            done.count(BURST);
         }
     }
     Ok(())
