@@ -154,7 +154,7 @@ pub struct Limits {
     /// How long a session without courier rights may leave the relay without a request, all answers given. Default:
     /// 300 s: a visit never pauses; what does is holding a place.
     pub idle_timeout: Duration,
-    /// How long writing one frame may take. Default: 120 s, as for reading.
+    /// How long writing may take of what is written together, which is up to two frames. Default: 120 s, as for reading.
     pub write_timeout: Duration,
     /// How long ending in good order may take; connections that have not ended by then are cut. Default: 10 s, well below
     /// the 90 s that systemd allows.
