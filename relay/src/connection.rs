@@ -159,15 +159,22 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
             if next < alarm.deadline() || alarm.is_elapsed() {
                 alarm.as_mut().reset(next);
             }
-            // In this order, so that frames that are ready are handed on together, and neither of the first three is kept
-            // waiting by what comes and goes.
+            let takes = unanswered > 0 && self.socket.has_room();
+            let (answers, socket) = (&mut self.answers, &mut self.socket);
+            // Frames that are ready come first, so that they are handed on together.
+            let works = async {
+                tokio::select! {
+                    biased;
+                    frame = answers.next(), if takes => Event::Answer(frame),
+                    happened = socket.next(reading) => Event::Socket(happened),
+                }
+            };
+            // In no order, so that what never ends keeps nothing else waiting.
             let event = tokio::select! {
-                biased;
-                () = stop.as_mut(), if self.ending.is_none() => Event::Stop,
+                event = works => event,
                 () = alarm.as_mut() => Event::Time,
                 () = until(paused), if paused.is_some() => Event::Back,
-                frame = self.answers.next(), if unanswered > 0 && self.socket.has_room() => Event::Answer(frame),
-                happened = self.socket.next(reading) => Event::Socket(happened),
+                () = stop.as_mut(), if self.ending.is_none() => Event::Stop,
             };
             done += match event {
                 Event::Socket(Happened::Message(_)) => MESSAGE,
