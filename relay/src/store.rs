@@ -31,6 +31,7 @@ mod open_error;
 mod sled;
 pub(crate) mod transfer;
 mod types;
+mod undestroyed;
 mod volume_id;
 
 #[cfg(any(test, feature = "testing"))]

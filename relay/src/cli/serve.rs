@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
 
 fn warn_of(damage: Damage) {
     let Damage { blocks, envelopes, batches, .. } = damage;
-    if envelopes > 0 || batches > 0 {
+    if damage.is_loss() {
         tracing::error!(blocks, envelopes, batches, "the store is damaged: what is counted here cannot be read");
     } else if blocks > 0 {
         tracing::warn!(

@@ -489,8 +489,7 @@ impl Store for JournalStore {
     }
 
     fn is_damaged(&self) -> bool {
-        let Damage { blocks: _, envelopes, batches, .. } = self.damage;
-        envelopes > 0 || batches > 0
+        self.damage.is_loss()
     }
 
     async fn free(&self) -> Option<u64> {

@@ -37,6 +37,13 @@ pub struct Damage {
     pub batches: u64,
 }
 
+impl Damage {
+    /// Whether something that is listed is lost.
+    pub(crate) const fn is_loss(&self) -> bool {
+        self.envelopes > 0 || self.batches > 0
+    }
+}
+
 /// Where the parts of a store are.
 #[derive(Clone, Debug)]
 pub(super) struct Home {

@@ -1,5 +1,6 @@
 //! The one thread that writes. What waits together shares a sync, which another thread makes.
 
+use super::super::undestroyed::destroy_each;
 use super::super::volume_id::VolumeId;
 use super::super::{BurnOutcome, Kind, Lives, PutOutcome, Shelf, StatementName, StoreError};
 use super::disk::is_full;
@@ -211,16 +212,7 @@ impl Writer {
         if self.undestroyed.is_empty() {
             return Ok(heads.map(|()| 0)?);
         }
-        // One that cannot be destroyed must not keep the others, and must be found again: here the next time, or by the
-        // manifest.
-        let (mut destroyed, mut failure) = (Vec::new(), None);
-        for id in self.undestroyed.clone() {
-            match self.home.destroy(id) {
-                Ok(()) => destroyed.push(id),
-                Err(error) => failure = Some(error),
-            }
-        }
-        self.undestroyed.retain(|id| !destroyed.contains(id));
+        let (destroyed, failure) = destroy_each(&mut self.undestroyed, |id| self.home.destroy(id));
         self.write_manifest([])?;
         for id in &destroyed {
             self.home.clear(*id)?;

@@ -1,6 +1,7 @@
 //! The one thread that writes. Puts that wait together share a sync.
 
 use super::super::ledger::Place;
+use super::super::undestroyed::destroy_each;
 use super::super::{BurnOutcome, Kind, Lives, Put, PutOutcome, Shelf, StatementName, StoreError};
 use super::files;
 use super::key::DayKey;
@@ -223,16 +224,7 @@ impl<R: CryptoRng> Writer<R> {
         if self.undestroyed.is_empty() {
             return heads.map(|()| 0);
         }
-        // One that cannot be destroyed must not keep the others, and must be found again: here the next time, or by the
-        // manifest.
-        let (mut destroyed, mut failure) = (Vec::new(), None);
-        for id in self.undestroyed.clone() {
-            match self.home.destroy(id) {
-                Ok(()) => destroyed.push(id),
-                Err(error) => failure = Some(error),
-            }
-        }
-        self.undestroyed.retain(|id| !destroyed.contains(id));
+        let (destroyed, failure) = destroy_each(&mut self.undestroyed, |id| self.home.destroy(id));
         self.write_manifest(&[])?;
         for id in &destroyed {
             self.home.clear(*id)?;
