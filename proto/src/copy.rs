@@ -8,9 +8,18 @@ const PIECE: usize = 1_024;
 /// lie to each other; buffers of one size, made one after the other, lie badly.
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
     debug_assert_eq!(to.len(), from.len());
-    // Opaque, or the compiler would make one large piece of all.
-    let piece = std::hint::black_box(PIECE);
+    let piece = piece();
     to.chunks_mut(piece).zip(from.chunks(piece)).for_each(|(to, from)| to.copy_from_slice(from));
+}
+
+/// Copies to the end of a vector in the same way; where it has room for it, that need not be cleared first.
+pub(crate) fn append(to: &mut Vec<u8>, from: &[u8]) {
+    from.chunks(piece()).for_each(|from| to.extend_from_slice(from));
+}
+
+/// Opaque, or the compiler would make one large piece of all.
+fn piece() -> usize {
+    std::hint::black_box(PIECE)
 }
 
 #[cfg(test)]
@@ -24,6 +33,8 @@ mod tests {
             let mut to = vec![0xff; length];
             copy(&mut to, &from);
             assert!(to == from, "{length}");
+            append(&mut to, &from);
+            assert!(to == [from.as_slice(), &from].concat(), "{length}");
         }
     }
 }

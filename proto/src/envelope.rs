@@ -1,7 +1,7 @@
 //! The envelope: what the relay stores, always 16,256 bytes (protocol, sections 6 and 9).
 
 use crate::cbor::Malformed;
-use crate::copy::copy;
+use crate::copy::append;
 use crate::sizes::{ENVELOPE, LARGE_FRAME};
 
 /// The first byte of every envelope.
@@ -27,9 +27,10 @@ impl Envelope {
         if bytes.len() != ENVELOPE {
             return Err(Malformed("envelope"));
         }
-        let mut envelope = Self::zeros();
-        copy(envelope.as_mut_bytes(), bytes);
-        Ok(envelope)
+        let mut buffer = Vec::with_capacity(LARGE_FRAME);
+        buffer.resize(LARGE_FRAME - ENVELOPE, 0);
+        append(&mut buffer, bytes);
+        Self::from_buffer(buffer.into())
     }
 
     /// Takes the last 16,256 bytes of a buffer of 16,384.

@@ -26,7 +26,7 @@ pub(crate) use assembler::{Sequence, is_absent, single};
 pub use envelope::{EnvelopeFrame, EnvelopeKind};
 
 use crate::cbor::Malformed;
-use crate::copy::copy;
+use crate::copy::{append, copy};
 use crate::envelope::Envelope;
 use crate::ids::EnvelopeId;
 use crate::postage::Postage;
@@ -223,11 +223,14 @@ impl Frame {
         if payload.len() > size - header || head.part >= head.parts {
             return Err(Malformed("frame"));
         }
-        let mut frame = Self { bytes: vec![0; size].into_boxed_slice() };
+        let mut bytes = Vec::with_capacity(size);
+        bytes.resize(header, 0);
+        append(&mut bytes, payload);
+        bytes.resize(size, 0);
+        let mut frame = Self { bytes: bytes.into() };
         frame.address(head);
         // At most 16,256, checked above.
         frame.put(12, &(payload.len() as u32).to_be_bytes());
-        frame.put(header, payload);
         Ok(frame)
     }
 

@@ -14,7 +14,7 @@
 //! `docs/storage.md` describes the format, what each part is for, and what it shows to whoever has the disk.
 //!
 //! **Durability.** One thread writes whatever is queued; another syncs what was written meanwhile, once for all of it, and
-//! then it is answered. No sync is put off for more to come.
+//! then it is answered. A sync waits a little for as many as the last one had.
 //! A journal is the truth: what it holds is found by reading it, whenever an index is missing. An index is removed before
 //! the first change to its family.
 //!

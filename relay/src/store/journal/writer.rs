@@ -14,7 +14,7 @@ use super::{Core, JournalConfig};
 use cssr_proto::index::Batch;
 use cssr_proto::parcel::BurnKey;
 use cssr_proto::{Day, EnvelopeId};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -22,12 +22,13 @@ use tokio::sync::{mpsc, oneshot};
 mod burn;
 mod put;
 mod syncer;
+mod unsynced;
 
-use put::Written;
 use syncer::Syncer;
+use unsynced::Unsynced;
 
-/// Puts or burns that are taken from the queue together at most: the first of them must not wait for ever. Fewer than twice as
-/// many puts share a sync.
+/// Puts or burns that are taken from the queue together at most: the first of them must not wait for ever. Fewer than three
+/// times as many puts are written and not synced at any time.
 const GROUP: usize = 256;
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -54,21 +55,15 @@ pub(super) struct Writer {
     home: Home,
     config: JournalConfig,
     syncer: Syncer,
-    /// What is being synced.
-    syncing: Option<Written>,
-    /// What will be synced next.
-    written: Written,
-    /// The ids of both.
-    unsynced: HashSet<EnvelopeId>,
+    unsynced: Unsynced,
     /// Days that have expired and could not be destroyed.
     undestroyed: BTreeSet<VolumeId>,
 }
 
 impl Writer {
     pub(super) fn new(core: Arc<Core>, home: Home, config: JournalConfig) -> std::io::Result<Self> {
-        let (syncer, written) = (Syncer::start()?, Written::default());
-        let (unsynced, undestroyed) = (HashSet::new(), BTreeSet::new());
-        Ok(Self { core, home, config, syncer, syncing: None, written, unsynced, undestroyed })
+        let (syncer, unsynced, undestroyed) = (Syncer::start()?, Unsynced::default(), BTreeSet::new());
+        Ok(Self { core, home, config, syncer, unsynced, undestroyed })
     }
 
     /// Works until the store is closed or dropped.
@@ -116,23 +111,20 @@ impl Writer {
         let _ = self.close();
     }
 
-    /// What is queued; if nothing is, what can be synced is, and then there is nothing to do but wait.
+    /// What is queued; if nothing is, there is nothing to do but wait.
     ///
     /// While a sync is under way nobody need wake this thread for a put, since it could only be written yet: it looks again
-    /// half-way through.
+    /// a few times.
     fn next_command(&mut self, commands: &mut mpsc::Receiver<Command>) -> Option<Command> {
         loop {
             if let Ok(command) = commands.try_recv() {
                 return Some(command);
             }
-            if self.syncing.is_some() {
-                // What goes wrong, everybody who waits for it is told.
-                let _ = self.guarded(Self::await_sync);
-            } else if self.written.is_empty() {
+            if self.unsynced.is_empty() {
                 return commands.blocking_recv();
-            } else {
-                self.begin_sync();
             }
+            // What goes wrong, everybody who waits for it is told.
+            let _ = self.guarded(Self::await_sync);
         }
     }
 

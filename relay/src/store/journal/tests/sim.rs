@@ -120,6 +120,11 @@ impl Sim {
         (world.fault, world.calls, world.syncs) = (fault, 0, 0);
     }
 
+    /// Syncs of files that were tried since the last fault was set.
+    pub(super) fn syncs(&self) -> u64 {
+        self.world().syncs
+    }
+
     /// From now on no file gets more space than it has.
     pub(super) fn no_more_space(&self) {
         self.world().no_more_space = true;

@@ -18,8 +18,19 @@ const WHILE: Duration = Duration::from_millis(50);
 async fn together(store: &JournalStore, sim: &Sim, others: Vec<Put>, meanwhile: impl AsyncFnOnce()) -> Vec<Outcome> {
     // What a new family syncs is done.
     stored(store, letter(100, day(0))).await;
+    after(store, sim, letter(101, day(0)), others, meanwhile).await
+}
+
+/// The same, with the letter that is put first.
+async fn after(
+    store: &JournalStore,
+    sim: &Sim,
+    first: Put,
+    others: Vec<Put>,
+    meanwhile: impl AsyncFnOnce(),
+) -> Vec<Outcome> {
     sim.permit_syncs(Some(0));
-    let first = store.put(letter(101, day(0)));
+    let first = store.put(first);
     let others = async {
         tokio::time::sleep(WHILE).await;
         join_all(others.into_iter().map(|put| store.put(put))).await
@@ -92,6 +103,35 @@ async fn if_the_sync_fails_all_that_wait_for_it_or_come_after_it_are_told() {
     for seed in 1..=4 {
         assert_eq!(got(&store, Kind::Letter, seed).await, None);
     }
+}
+
+#[tokio::test]
+async fn what_waits_while_a_sync_fails_is_not_synced_afterwards() {
+    let sim = Sim::new(0);
+    let store = open(&sim, 0).unwrap();
+    // From this the writer knows how long a sync takes, and looks at its queue in the next.
+    let slow = together(&store, &sim, vec![letter(1, day(0)), letter(2, day(0))], async || {
+        tokio::time::sleep(8 * WHILE).await;
+        sim.permit_syncs(None);
+    });
+    assert_eq!(slow.await, vec![Ok(PutOutcome::Stored); 2]);
+    let mut late = Vec::new();
+    let others = vec![letter(3, day(0)), letter(4, day(0))];
+    let mut outcomes = after(&store, &sim, letter(102, day(0)), others, async || {
+        let puts = join_all([5, 6].map(|seed| store.put(letter(seed, day(0)))));
+        let fails = async {
+            tokio::time::sleep(8 * WHILE).await;
+            sim.fail(Some(Fault::BrokenSyncs(0, 1)));
+            sim.permit_syncs(None);
+        };
+        late = tokio::join!(puts, fails).0;
+    })
+    .await;
+    outcomes.append(&mut late);
+    assert_eq!(outcomes.len(), 4);
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(StoreError::Failed(_)))), "{outcomes:?}");
+    drop(store);
+    assert_eq!(sim.syncs(), 1, "another might have succeeded");
 }
 
 #[tokio::test]

@@ -1,54 +1,36 @@
 //! Puts that share a sync.
 //!
-//! What comes is written, and synced together as soon as the sync before is done; so under load there is always one sync
-//! under way, while the next group is being written. Nobody sees what is not synced, nor is told of it.
+//! What comes is written, and synced together once the sync before is done; so under load there is always one sync under way,
+//! while the next group is being written. Nobody sees what is not synced, nor is told of it.
 
 use super::super::disk::is_full;
 use super::super::family::{Family, FamilyError, batch_records};
 use super::super::new_put::NewPut;
 use super::super::record::RECORD;
 use super::super::{record_of, unreadable};
+use super::unsynced::UnsyncedPut;
 use super::{GROUP, Reply, Writer};
 use crate::store::ledger::Place;
 use crate::store::volume_id::VolumeId;
 use crate::store::{Kind, Put, PutOutcome, StoreError};
+use cssr_proto::Day;
 use cssr_proto::sizes::BATCH_MAX;
-use cssr_proto::{Day, EnvelopeId};
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::sync::Arc;
 
-/// Records that have a place and are not written, each with its position.
-type Records = BTreeMap<VolumeId, (Arc<Family>, Vec<(u32, Box<[u8; RECORD]>)>)>;
+/// A record, ready to be written at a position.
+type Placed = (u32, Box<[u8; RECORD]>);
 
-/// Puts that are written, and neither synced nor known to readers.
+/// Records that have a place and are not written.
 #[derive(Default)]
-pub(super) struct Written {
-    ids: Vec<(EnvelopeId, Place)>,
-    replies: Vec<Reply<PutOutcome>>,
-    /// Where they are, and how many.
-    families: BTreeMap<VolumeId, (Arc<Family>, usize)>,
-}
-
-impl Written {
-    pub(super) const fn is_empty(&self) -> bool {
-        self.ids.is_empty()
-    }
-}
+struct Records(BTreeMap<VolumeId, (Arc<Family>, Vec<Placed>)>);
 
 impl Writer {
     /// Writes a group of puts, and answers those for which nothing needs to be synced. If nobody else is waiting, the sync is
     /// made here.
     pub(super) fn put(&mut self, group: Vec<(NewPut, Reply<PutOutcome>)>, is_alone: bool) {
         let (puts, mut replies): (VecDeque<_>, VecDeque<_>) = group.into_iter().unzip();
-        let done = self.guarded(|writer| {
-            writer.write(puts, &mut replies)?;
-            if is_alone && writer.syncing.is_none() && writer.written.ids.len() <= 1 {
-                return writer.sync_here();
-            }
-            writer.begin_sync();
-            Ok(())
-        });
+        let done = self.guarded(|writer| writer.write(puts, &mut replies, is_alone));
         if let Err(error) = done {
             replies.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
         }
@@ -59,13 +41,15 @@ impl Writer {
         &mut self,
         mut puts: VecDeque<NewPut>,
         replies: &mut VecDeque<Reply<PutOutcome>>,
+        is_alone: bool,
     ) -> Result<(), FamilyError> {
-        if self.written.ids.len() >= GROUP {
-            self.settle()?;
+        while self.unsynced.len() >= 2 * GROUP {
+            let synced = self.syncer.wait()?;
+            self.land(synced);
         }
         let group = puts.len();
         while !puts.is_empty() {
-            let mut records = Records::new();
+            let (mut records, before) = (Records::default(), self.unsynced.len());
             for _ in 0..puts.len() {
                 let Some(put) = puts.pop_front() else { break };
                 if self.unsynced.contains(&put.id) {
@@ -75,19 +59,31 @@ impl Writer {
                     replies.rotate_left(1);
                     continue;
                 }
-                let known = self.core.state().ledger.place(&put.id);
+                let (id, known) = (put.id, self.core.state().ledger.place(&put.id));
                 let outcome = match known {
                     Some(place) => self.compare(&put.into_put()?, place).map_err(|error| unreadable(&error)),
-                    None => Ok(self.stage_put(put, group, &mut records)?),
+                    None => match self.stage_put(put, group, &mut records)? {
+                        Some(place) => {
+                            let Some(reply) = replies.pop_front() else { continue };
+                            self.unsynced.push(UnsyncedPut { id, place, reply });
+                            continue;
+                        }
+                        None => Ok(PutOutcome::Full),
+                    },
                 };
-                let Some(reply) = replies.pop_front() else { continue };
-                if outcome == Ok(PutOutcome::Stored) {
-                    self.written.replies.push(reply);
-                } else {
+                if let Some(reply) = replies.pop_front() {
                     let _ = reply.send(outcome);
                 }
             }
-            write_out(records)?;
+            let families = records.write_out()?;
+            let written = self.unsynced.len() - before;
+            if is_alone && self.unsynced.len() == written {
+                // For one put by itself another thread would only be in the way.
+                families.values().try_for_each(|family| family.sync())?;
+                self.land(written);
+            } else if written > 0 {
+                self.syncer.begin(families, written);
+            }
             if !puts.is_empty() {
                 self.settle()?;
             }
@@ -95,85 +91,58 @@ impl Writer {
         Ok(())
     }
 
-    /// Begins to sync what is written, unless a sync is under way.
-    pub(super) fn begin_sync(&mut self) {
-        if self.syncing.is_none() && !self.written.is_empty() {
-            let group = std::mem::take(&mut self.written);
-            self.syncer.begin(group.families.values().map(|(family, _)| Arc::clone(family)).collect());
-            self.syncing = Some(group);
-        }
-    }
-
     /// Waits for the sync that is under way, or for a part of the time. If it is done, shows and tells what was synced.
     pub(super) fn await_sync(&mut self) -> Result<(), FamilyError> {
-        self.syncer.wait_a_while().map_or(Ok(()), |result| self.land(result))
+        if let Some(synced) = self.syncer.wait_a_while() {
+            self.land(synced?);
+        }
+        Ok(())
     }
 
     /// Waits until all that is written is synced.
     pub(super) fn settle(&mut self) -> Result<(), FamilyError> {
-        self.begin_sync();
-        while self.syncing.is_some() {
-            let result = self.syncer.wait();
-            self.land(result)?;
-            self.begin_sync();
+        while !self.unsynced.is_empty() {
+            let synced = self.syncer.wait()?;
+            self.land(synced);
         }
         Ok(())
+    }
+
+    /// Shows and tells that the first so many of what was written are synced.
+    fn land(&mut self, synced: usize) {
+        let puts = self.unsynced.take(synced);
+        let mut state = self.core.state_mut();
+        for UnsyncedPut { id, place, reply: _ } in &puts {
+            state.ledger.insert(*id, *place);
+        }
+        drop(state);
+        for UnsyncedPut { reply, .. } in puts {
+            let _ = reply.send(Ok(PutOutcome::Stored));
+        }
     }
 
     /// Tells everybody who waits for a sync that there will be none.
     pub(super) fn abandon(&mut self, error: &StoreError) {
-        let groups = [Some(std::mem::take(&mut self.written)), self.syncing.take()];
-        for reply in groups.into_iter().flatten().flat_map(|group| group.replies) {
+        for UnsyncedPut { reply, .. } in self.unsynced.take(usize::MAX) {
             let _ = reply.send(Err(error.clone()));
         }
-        self.unsynced.clear();
     }
 
-    /// For one put by itself another thread would only be in the way.
-    fn sync_here(&mut self) -> Result<(), FamilyError> {
-        let result = self.written.families.values().try_for_each(|(family, _)| family.sync());
-        self.syncing = Some(std::mem::take(&mut self.written));
-        self.land(result)
-    }
-
-    /// What is not synced stays where it is, to be abandoned.
-    fn land(&mut self, result: io::Result<()>) -> Result<(), FamilyError> {
-        result?;
-        let Some(Written { ids, replies, families: _ }) = self.syncing.take() else { return Ok(()) };
-        let mut state = self.core.state_mut();
-        for (id, place) in ids {
-            state.ledger.insert(id, place);
-            self.unsynced.remove(&id);
-        }
-        drop(state);
-        replies.into_iter().for_each(|reply| drop(reply.send(Ok(PutOutcome::Stored))));
-        Ok(())
-    }
-
-    /// Gives a new envelope its place, if there is room.
-    fn stage_put(&mut self, put: NewPut, group: usize, records: &mut Records) -> Result<PutOutcome, FamilyError> {
+    /// Gives a new envelope its place; `None` if there is no room.
+    fn stage_put(&mut self, put: NewPut, group: usize, records: &mut Records) -> Result<Option<Place>, FamilyError> {
         if !self.has_room(put.kind) {
-            return Ok(PutOutcome::Full);
+            return Ok(None);
         }
-        let (kind, envelope_id) = (put.kind, put.id);
-        let latest = self.not_known_yet().map(|(id, _)| id.day).fold(self.core.state().ledger.latest(), Day::max);
+        let kind = put.kind;
+        let latest = self.unsynced.volumes().map(|id| id.day).fold(self.core.state().ledger.latest(), Day::max);
         let day = latest.max(put.day);
         let id = VolumeId { kind, day };
-        let Some(family) = self.open_for(id, group, !records.contains_key(&id))? else { return Ok(PutOutcome::Full) };
+        let Some(family) = self.open_for(id, group, !records.0.contains_key(&id))? else { return Ok(None) };
         let draft = put.into_draft(&family, || self.core.nonce())?;
         let position = family.place(self.core.random())?;
         let record = draft.finish(family.key(), position);
-        self.unsynced.insert(envelope_id);
-        self.written.ids.push((envelope_id, Place { kind, day, number: position, burned: false }));
-        self.written.families.entry(id).or_insert_with(|| (Arc::clone(&family), 0)).1 += 1;
-        records.entry(id).or_insert((family, Vec::new())).1.push((position, record));
-        Ok(PutOutcome::Stored)
-    }
-
-    /// How many are written, or about to be, and not in the ledger.
-    fn not_known_yet(&self) -> impl Iterator<Item = (VolumeId, usize)> {
-        let groups = std::iter::once(&self.written).chain(&self.syncing);
-        groups.flat_map(|group| group.families.iter().map(|(id, (_, count))| (*id, *count)))
+        records.0.entry(id).or_insert((family, Vec::new())).1.push((position, record));
+        Ok(Some(Place { kind, day, number: position, burned: false }))
     }
 
     /// The family to put into, with a place free, and for all of a group if there is space; `None` if the disk is too full.
@@ -184,7 +153,7 @@ impl Writer {
             Err(error) => return Err(error),
         };
         // What waits must always find room for its batches too.
-        let new = self.not_known_yet().filter(|(known, _)| *known == id).map(|(_, count)| count).sum::<usize>() + 1;
+        let new = self.unsynced.count(id) + 1;
         let waiting = self.core.state().ledger.waiting_count(id.kind, id.day) + new;
         let batches = batch_records(waiting) + 2 * (waiting / BATCH_MAX);
         if (is_first || family.free() <= batches)
@@ -215,16 +184,20 @@ impl Writer {
     }
 
     fn has_room(&self, kind: Kind) -> bool {
-        let new: usize = self.not_known_yet().filter(|(id, _)| id.kind == kind).map(|(_, count)| count).sum();
-        self.core.state().ledger.has_room(kind, new as u64)
+        self.core.state().ledger.has_room(kind, self.unsynced.count_of_kind(kind) as u64)
     }
 }
 
-/// In order of position, so that not even the order of writing is that of arrival.
-fn write_out(records: Records) -> Result<(), FamilyError> {
-    for (family, mut records) in records.into_values() {
-        records.sort_unstable_by_key(|(position, _)| *position);
-        records.iter().try_for_each(|(position, record)| family.write(*position, record.as_slice()))?;
+impl Records {
+    /// Writes them in order of position, so that not even the order of writing is that of arrival. Returns what is to be
+    /// synced.
+    fn write_out(self) -> Result<BTreeMap<VolumeId, Arc<Family>>, FamilyError> {
+        let mut families = BTreeMap::new();
+        for (id, (family, mut records)) in self.0 {
+            records.sort_unstable_by_key(|(position, _)| *position);
+            records.iter().try_for_each(|(position, record)| family.write(*position, record.as_slice()))?;
+            families.insert(id, family);
+        }
+        Ok(families)
     }
-    Ok(())
 }
