@@ -20,8 +20,22 @@ use std::sync::Arc;
 const LETTERS: u64 = 16;
 const CHUNKS: u64 = 2 * CHUNKS_PER_POSTAGE;
 
-/// Whether something has been paid for, as soon as it is known.
-type Paid = SharedFuture<BoxFuture<'static, bool>>;
+/// Whether something has been paid for.
+#[derive(Clone)]
+enum Paid {
+    Known(bool),
+    /// It is being verified.
+    Later(SharedFuture<BoxFuture<'static, bool>>),
+}
+
+impl Paid {
+    async fn verified(self) -> bool {
+        match self {
+            Self::Known(paid) => paid,
+            Self::Later(verified) => verified.await,
+        }
+    }
+}
 
 /// The posts of one session.
 pub(super) struct Poster<S> {
@@ -44,7 +58,7 @@ impl<S: Store> Poster<S> {
         announcement: Announcement,
         holder: Holder,
     ) -> Self {
-        Self { shared, session, announcement, holder, letters: 0, chunks: 0, paid: known(false) }
+        Self { shared, session, announcement, holder, letters: 0, chunks: 0, paid: Paid::Known(false) }
     }
 
     /// Begins to store a post. The future must be awaited for anything to happen.
@@ -90,7 +104,7 @@ impl<S: Store> Poster<S> {
                     Some(challenge) => {
                         self.paid = verify(challenge, self.announcement.chunk_effort, *post.postage());
                     }
-                    None if *post.postage() != Postage::FREE => return known(false),
+                    None if *post.postage() != Postage::FREE => return Paid::Known(false),
                     None => {}
                 }
                 self.paid.clone()
@@ -100,7 +114,7 @@ impl<S: Store> Poster<S> {
 }
 
 async fn store<S: Store>(shared: Arc<Shared<S>>, to: To, post: Post, paid: Paid, _place: Place) -> Frames {
-    if !paid.await {
+    if !paid.verified().await {
         return to.error(ErrorCode::Postage);
     }
     let kind = post.kind();
@@ -127,18 +141,14 @@ fn to_put<S: Store>(shared: &Shared<S>, post: Post) -> Put {
 /// Verifying takes as long as three small requests, so it is done beside the threads that serve connections.
 fn verify(challenge: Challenge, announced: u32, postage: Postage) -> Paid {
     if announced == 0 && postage == Postage::FREE {
-        return known(true);
+        return Paid::Known(true);
     }
     if postage.effort < announced {
-        return known(false);
+        return Paid::Known(false);
     }
     let verified = async move {
         let verified = tokio::task::spawn_blocking(move || challenge.verify(announced, &postage).is_ok()).await;
         verified.unwrap_or(false)
     };
-    verified.boxed().shared()
-}
-
-fn known(paid: bool) -> Paid {
-    std::future::ready(paid).boxed().shared()
+    Paid::Later(verified.boxed().shared())
 }

@@ -1,5 +1,6 @@
 //! The WebSocket below a session: whole binary messages in and out, and nothing else (protocol, section 11).
 
+use super::read_ahead::ReadAhead;
 use cssr_proto::sizes::LARGE_WIRE;
 use futures_util::{Sink as _, Stream as _};
 use std::future::poll_fn;
@@ -15,9 +16,12 @@ use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// A large message, with the header of its WebSocket frame, is read in two pieces; an idle connection holds 8 KiB rather than
-/// the library's 128. There is some room to spare: a read that fills the buffer is followed by one more, which finds nothing.
-const READ_BUFFER: usize = (LARGE_WIRE + FRAME_HEADER).div_ceil(2) + 64;
+/// What the library reads at a time, and an idle connection holds, rather than 128 KiB. The library clears so much before it
+/// asks whether there is anything, and moves it once more when it learns how long a message is.
+const READ_BUFFER: usize = 2 * 1_024;
+/// The rest of a large message, and some room to spare: a read that fills the buffer is followed by one more, which finds
+/// nothing.
+const READ_AHEAD: usize = LARGE_WIRE + FRAME_HEADER + 64 - READ_BUFFER;
 /// A length of two bytes, and a mask.
 const FRAME_HEADER: usize = 8;
 /// Messages that are handed to the system together, if they are ready: handing on each by itself costs as much as sealing it.
@@ -32,7 +36,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A WebSocket that hands on a few messages at a time.
 pub(super) struct Socket<T> {
-    stream: WebSocketStream<T>,
+    stream: WebSocketStream<ReadAhead<T>>,
     /// Messages that were not handed on yet, the pings and the close among them.
     unflushed: usize,
 }
@@ -61,6 +65,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             .max_write_buffer_size(WRITE_BUFFER_MAX)
             .max_message_size(Some(LARGE_WIRE))
             .max_frame_size(Some(LARGE_WIRE));
+        let stream = ReadAhead::new(stream, READ_AHEAD);
         let accepted = tokio_tungstenite::accept_hdr_async_with_config(stream, OnlyRoot, Some(config)).await;
         accepted.ok().map(|stream| Self { stream, unflushed: 0 })
     }
