@@ -166,11 +166,7 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
             let works = async {
                 tokio::select! {
                     biased;
-                    frame = answers.next(), if takes => match frame {
-                        // The frame that was the last waits to be handed on, and the loop goes round once it is.
-                        None if !socket.is_flushed() => Event::Socket(socket.next(reading).await),
-                        frame => Event::Answer(frame),
-                    },
+                    frame = answers.next(), if takes => Event::Answer(frame),
                     happened = socket.next(reading) => Event::Socket(happened),
                 }
             };
