@@ -1,12 +1,14 @@
 //! Peers that are slow, silent, or too many. Each test lasts as long as the short timeouts that it sets.
 
 use crate::client::{Client, letter, websocket};
+use crate::office::DAY;
 use crate::rig::Rig;
+use cssr_proto::index::Group;
 use cssr_proto::request::{NextBatches, Request};
 use cssr_proto::response::Response;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::time::{Duration, Instant};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -14,7 +16,7 @@ const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(3_600);
 
 /// Waits until the relay has ended a bare connection.
-async fn is_dropped(mut stream: TcpStream) {
+async fn is_dropped(mut stream: impl AsyncRead + Unpin) {
     let mut rest = Vec::new();
     // A reset is an end too.
     let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest)).await.unwrap();
@@ -94,8 +96,7 @@ async fn a_peer_that_asks_and_takes_nothing_in_is_dropped() {
     let mut client = rig.client().await;
     // 1,024 groups are 64 MiB, more than any socket buffers.
     for _ in 0..1_024 {
-        let group = cssr_proto::index::Group { day: crate::office::DAY, number: 0 };
-        if !client.try_send(Request::Group(group)).await {
+        if !client.try_send(Request::Group(Group { day: DAY, number: 0 })).await {
             break;
         }
     }
@@ -110,6 +111,88 @@ async fn a_peer_that_asks_and_takes_nothing_in_is_dropped() {
     })
     .await
     .unwrap();
+}
+
+/// By little: what waits for it is never all taken in within the time that it has.
+#[tokio::test]
+async fn a_peer_that_takes_in_a_little_now_and_then_is_dropped() {
+    let rig = Rig::open_with(|config| {
+        config.limits.write_timeout = SHORT;
+        config.limits.silence_timeout = LONG;
+        config.limits.idle_timeout = LONG;
+        config.limits.requests_in_flight = 1_024;
+    })
+    .await;
+    let mut client = rig.client().await;
+    for number in 0..1_024 {
+        if !client.try_send(Request::Group(Group { day: DAY, number })).await {
+            break;
+        }
+    }
+    let mut stream = client.socket.into_inner();
+    let (mut taken, begun) = (0, Instant::now());
+    // 10 kB a second, of 64 MiB; a read of the rest then finds what the sockets held.
+    while begun.elapsed() < 4 * SHORT {
+        taken += stream.read(&mut [0; 100]).await.unwrap();
+        tokio::time::sleep(SHORT / 30).await;
+    }
+    let mut rest = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest)).await.unwrap();
+    assert!(taken + rest.len() < 32 << 20, "everything was sent");
+}
+
+/// A post as it lies on the line, WebSocket's head included.
+async fn posted(client: Client) -> (TcpStream, Vec<u8>) {
+    let Client { mut session, socket, .. } = client;
+    let frames = letter(1).into_frames(0);
+    let message = session.seal(frames.first().unwrap()).unwrap();
+    let mut bytes = vec![0x82, 0x80 | 126];
+    bytes.extend_from_slice(&u16::try_from(message.len()).unwrap().to_be_bytes());
+    // A mask that changes nothing.
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(&message);
+    (socket.into_inner(), bytes)
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_one_message_byte_by_byte_is_dropped_as_silent() {
+    let rig = Rig::open_with(|config| config.limits.silence_timeout = SHORT).await;
+    let (stream, message) = posted(rig.client().await).await;
+    let (read, mut write) = stream.into_split();
+    let dropped = tokio::spawn(async move { is_dropped(read).await });
+    let begun = Instant::now();
+    for byte in message {
+        if dropped.is_finished() || write.write_all(&[byte]).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(SHORT / 30).await;
+    }
+    dropped.await.unwrap();
+    assert!((SHORT..20 * SHORT).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert_eq!(*rig.store.puts.borrow(), 0);
+}
+
+#[tokio::test]
+async fn a_peer_that_talks_between_the_pieces_of_a_message_is_dropped_as_idle() {
+    let rig = Rig::open_with(|config| {
+        config.limits.silence_timeout = LONG;
+        config.limits.idle_timeout = SHORT;
+    })
+    .await;
+    let (stream, message) = posted(rig.client().await).await;
+    let (read, mut write) = stream.into_split();
+    let dropped = tokio::spawn(async move { is_dropped(read).await });
+    // The message in fragments of a byte, each followed by a ping.
+    for (number, byte) in message[8..].iter().enumerate() {
+        let kind = if number == 0 { 0x02 } else { 0x00 };
+        let fragment = [kind, 0x81, 0, 0, 0, 0, *byte, 0x89, 0x80, 0, 0, 0, 0];
+        if dropped.is_finished() || write.write_all(&fragment).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(SHORT / 30).await;
+    }
+    dropped.await.unwrap();
+    assert_eq!(*rig.store.puts.borrow(), 0);
 }
 
 /// Keeps the relay busy for longer than its write timeout.

@@ -3,7 +3,7 @@
 use crate::certificate::{Authority, tls};
 use crate::client::{Client, burn_key, chunk, envelope, error, id, letter, websocket};
 use crate::office::{Office, publish_note, publish_seats};
-use crate::process::{Running, SEAL_AT_ONCE, configured, today};
+use crate::process::{Running, SEAL_AT_ONCE, configured, path, run, today};
 use chacha20::ChaCha20Rng;
 use cssr_proto::frame::{Frame, Head as FrameHead};
 use cssr_proto::index::{Group, Head, letter_genesis};
@@ -23,6 +23,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::process::Command;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_tungstenite::tungstenite::Message;
@@ -152,7 +153,7 @@ async fn the_log_says_nothing_about_anybody_even_at_its_loudest() {
 
 #[tokio::test]
 async fn nor_does_it_in_json() {
-    says_nothing(&["--log", "trace", "--json"]).await;
+    says_nothing(&["--log", "trace", "--log-format", "json"]).await;
 }
 
 async fn says_nothing(arguments: &[&str]) {
@@ -194,6 +195,132 @@ async fn says_nothing(arguments: &[&str]) {
     secrets.must_not_be_in(&log);
     for line in log.lines() {
         assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
+    }
+}
+
+#[tokio::test]
+async fn nor_when_things_fail() {
+    fails(&["--log", "trace"]).await;
+}
+
+#[tokio::test]
+async fn nor_in_json_when_things_fail() {
+    fails(&["--log", "trace", "--log-format", "json"]).await;
+}
+
+/// Whatever a relay has to complain of: a certificate, its disk, peers that stay, what it finds when it starts again; and what
+/// the other commands say then.
+async fn fails(arguments: &[&str]) {
+    let (folder, mut office, key) = configured(&format!(
+        "{SEAL_AT_ONCE}requests_in_flight = 1000\nshutdown_timeout = \"1s\"\n\
+         tls_listen = \"127.0.0.1:0\"\ntls_certificate = \"certificate.pem\"\ntls_key = \"key.pem\"\n"
+    ))
+    .await;
+    let (folder, mut secrets) = (folder.path(), Secrets::default());
+    Authority::new().issue().write(folder);
+    let relay = Running::start_for_limits(folder, arguments).await;
+    office.open(async || relay.client().await, Head::genesis(letter_genesis(&key))).await;
+    let mut client = relay.client().await;
+    secrets.add_client(&client);
+    for seed in 0..8 {
+        secrets.add_envelope(seed);
+        assert_eq!(client.ask(letter(seed)).await, Response::Posted);
+    }
+    while !matches!(client.ask(Request::Index(today())).await, Response::Index(index) if !index.batches.is_empty()) {
+        tokio::task::yield_now().await;
+    }
+
+    secrets.add(&envelope(8)[..300]);
+    let certificate = base64(&envelope(8)[..300]);
+    let certificate = format!("-----BEGIN CERTIFICATE-----\n{certificate}\n-----END CERTIFICATE-----\n");
+    std::fs::write(folder.join("certificate.pem"), certificate).unwrap();
+    relay.signal("-HUP").await;
+
+    // Nothing can be written to any file any more.
+    let pid = relay.pid().to_string();
+    let limited = Command::new("prlimit").args(["--pid", &pid, "--fsize=1:1"]).status().await.unwrap();
+    assert!(limited.success());
+    secrets.add_envelope(9);
+    assert_eq!(client.refused(letter(9)).await, ErrorCode::StorageFailed);
+
+    // One that takes nothing in is still there when the relay stops.
+    let mut deaf = relay.client().await;
+    secrets.add_client(&deaf);
+    for number in 0..1_000 {
+        if !deaf.try_send(Request::Group(Group { day: today(), number })).await {
+            break;
+        }
+    }
+    let (status, log) = relay.end("-TERM").await;
+    assert_eq!(status.code(), Some(1), "{log}");
+    for told in ["the new certificate is not used", "the store failed", "are cut"] {
+        assert!(log.contains(told), "not told: {told}: {log}");
+    }
+    secrets.must_not_be_in(&log);
+
+    let data = folder.join("data");
+    secrets.add_day_keys(&data.join("keys"));
+    let note = std::fs::read_dir(data.join("statements/notes")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&note).unwrap();
+    secrets.add(&bytes[100..200]);
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&note, bytes).unwrap();
+    Authority::new().issue().write(folder);
+    let log = starts_damaged(folder, &data, arguments).await;
+    assert!(log.contains("do not verify and are left out"), "{log}");
+    secrets.must_not_be_in(&log);
+
+    let [backup, export, new] = ["backup", "export", "new"].map(|name| folder.join(name));
+    std::fs::write(&export, envelope(9)).unwrap();
+    for (command, code) in [
+        (&["check"][..], 1),
+        (&["backup", "--letters", path(&backup)], 0),
+        (&["backup", path(&backup)], 1),
+        (&["export", path(&export)], 1),
+        (&["import", path(&export)], 1),
+    ] {
+        let (output, out, err) = run(&[command, &["--config", path(folder)]].concat()).await;
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {out}{err}");
+        secrets.must_not_be_in(&(out + &err));
+    }
+    let mut bytes = std::fs::read(&backup).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&backup, bytes).unwrap();
+    let (output, out, err) = run(&["restore", "--config", path(&new), path(&backup)]).await;
+    assert_eq!(output.status.code(), Some(1), "{out}{err}");
+    secrets.must_not_be_in(&(out + &err));
+}
+
+/// Damages one block after the other until it is that of a letter that is listed, which a start finds; what it says then.
+async fn starts_damaged(folder: &Path, data: &Path, arguments: &[&str]) -> String {
+    let days = std::fs::read_dir(data.join("days")).unwrap().map(|day| day.unwrap().path().join("journal"));
+    for journal in days.collect::<Vec<_>>() {
+        let bytes = std::fs::read(&journal).unwrap();
+        let written = (0..bytes.len()).step_by(16_384).filter(|at| bytes[*at..*at + 128] != [0; 128]);
+        for at in written {
+            let mut damaged = bytes.clone();
+            damaged[at + 40] ^= 1;
+            std::fs::write(&journal, damaged).unwrap();
+            let relay = Running::start(folder, arguments).await;
+            // Not stopped well, so that the next one reads the journal again.
+            let (_, log) = relay.end("-KILL").await;
+            if log.contains("the store is damaged") {
+                return log;
+            }
+        }
+        std::fs::write(&journal, bytes).unwrap();
+    }
+    panic!("no start has found that anything was lost");
+}
+
+/// Damages all blocks of a store.
+fn spoil_days(data: &Path) {
+    for day in std::fs::read_dir(data.join("days")).unwrap() {
+        let journal = OpenOptions::new().write(true).open(day.unwrap().path().join("journal")).unwrap();
+        for at in (0..journal.metadata().unwrap().len()).step_by(16_384) {
+            journal.write_all_at(b"bad", at + 9_000).unwrap();
+        }
     }
 }
 
@@ -349,12 +476,7 @@ impl Day<'_> {
 
     /// Under everything that was stored.
     async fn the_disk_goes_bad(&mut self) {
-        for day in std::fs::read_dir(self.data.join("days")).unwrap() {
-            let journal = OpenOptions::new().write(true).open(day.unwrap().path().join("journal")).unwrap();
-            for at in (0..journal.metadata().unwrap().len()).step_by(16_384) {
-                journal.write_all_at(b"bad", at + 9_000).unwrap();
-            }
-        }
+        spoil_days(self.data);
         let mut client = self.client().await;
         self.refused(&mut client, Request::Fetch(id(105)), ErrorCode::StorageFailed).await;
         let group = client.ask(Request::Group(Group { day: today(), number: 0 })).await;

@@ -7,7 +7,7 @@ use cssr_proto::keys::RelayPublicKey;
 use cssr_relay::{Clock as _, SystemClock};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -62,17 +62,28 @@ pub struct Running {
 impl Running {
     /// The relay whose relay.toml is in a folder.
     pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let config = std::fs::read_to_string(folder.join("relay.toml")).unwrap();
-        let is_set = |key: &&&str| config.lines().any(|line| line.starts_with(&format!("{key} = ")));
-        let others = ["tls_listen", "metrics_listen"].iter().filter(is_set).count();
-        Self::run(&[&["serve", "--config", path(folder)], arguments].concat(), others).await
+        Self::run(&[&["serve", "--config", path(folder)], arguments].concat(), others(folder)).await
+    }
+
+    /// The same, if files may come to be limited in size (`setrlimit`): what is written beyond fails then, and does not kill.
+    pub async fn start_for_limits(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_cssr-relay")]);
+        command.args(["serve", "--config", path(folder)]).args(arguments);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        Self::spawn(command, false, others(folder)).await
     }
 
     /// The program, which listens in one place and in so many others.
     pub async fn run(arguments: &[&str], places: usize) -> Self {
-        let mut child = program().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = program();
+        command.args(arguments);
+        Self::spawn(command, arguments.contains(&"--json"), places).await
+    }
+
+    async fn spawn(mut command: Command, json: bool, places: usize) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut out, mut err) = (BufReader::new(child.stdout.take().unwrap()), child.stderr.take().unwrap());
-        let json = arguments.contains(&"--json");
         let mut told = Vec::new();
         for _ in 0..=places {
             match place(&mut out, json).await {
@@ -111,18 +122,30 @@ impl Running {
     }
 
     /// Stops it with a signal; it must end well. Gives what it has said, but for its address.
-    pub async fn stop(mut self, signal: &str) -> String {
-        self.signal(signal).await;
-        let status = self.child.wait().await.unwrap();
-        let said = self.said.await.unwrap();
+    pub async fn stop(self, signal: &str) -> String {
+        let (status, said) = self.end(signal).await;
         assert!(status.success(), "{said}");
         said
+    }
+
+    /// Stops it with a signal, however it ends.
+    pub async fn end(mut self, signal: &str) -> (ExitStatus, String) {
+        self.signal(signal).await;
+        let status = self.child.wait().await.unwrap();
+        (status, self.said.await.unwrap())
     }
 
     /// Kills it (SIGKILL).
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
+}
+
+/// In how many places it listens beside the first, as its relay.toml says.
+fn others(folder: &Path) -> usize {
+    let config = std::fs::read_to_string(folder.join("relay.toml")).unwrap();
+    let is_set = |key: &&&str| config.lines().any(|line| line.starts_with(&format!("{key} = ")));
+    ["tls_listen", "metrics_listen"].iter().filter(is_set).count()
 }
 
 /// Where it listens, from the next line; `None` if it has ended.

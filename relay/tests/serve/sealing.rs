@@ -1,18 +1,23 @@
 //! Batches and days, by the clock.
 
 use crate::client::{Client, chunk, envelope, id, letter};
+use crate::gate::Gate;
 use crate::office::DAY;
-use crate::rig::{Rig, relay_key};
+use crate::rig::{Rig, office, relay_key, relay_public_key};
+use chacha20::ChaCha20Rng;
 use cssr_proto::index::{Group, Index};
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
 use cssr_proto::{Day, List};
-use cssr_relay::{Config, Relay, StartError};
+use cssr_relay::store::{JournalConfig, JournalStore, Quotas, SledConfig, SledStore, Store};
+use cssr_relay::{Config, ManualClock, Relay, StartError};
+use rand_core::SeedableRng as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY_LONG: Duration = Duration::from_secs(86_400);
+const QUOTAS: Quotas = Quotas { letters: 100, chunks: 100 };
 
 async fn sizes(client: &mut Client, day: Day) -> Vec<usize> {
     match client.ask(Request::Index(day)).await {
@@ -158,4 +163,74 @@ async fn what_waited_before_a_restart_is_sealed_after_it() {
     rig.clock.advance(30 * MINUTE);
     rig.handle.tick().await;
     assert_eq!(sizes(&mut rig.client().await, DAY).await, [1]);
+}
+
+/// How many letters of a day are listed, all of which must be there.
+async fn held<S: Store>(rig: &Rig<S>, day: Day) -> usize {
+    let mut client = rig.client().await;
+    let listed = sizes(&mut client, day).await.iter().sum();
+    let Response::Group(letters) = client.ask(Request::Group(Group { day, number: 0 })).await else {
+        panic!("no group")
+    };
+    assert_eq!(letters.iter().flatten().count(), listed, "listed and held");
+    listed
+}
+
+/// On a disk: what was acknowledged on days that the clock jumped to lives as long as they say, and what has expired stays so.
+async fn clock_jumps_by_a_day_both_ways<S: Store>(open: impl Fn() -> S) {
+    let clock = Arc::new(ManualClock::new(DAY));
+    let start = async |office| Rig::with(Gate::closing(open()), office, Arc::clone(&clock), |_| {}).await;
+    let post = async |rig: &Rig<S>, seed| {
+        assert_eq!(rig.client().await.ask(letter(seed)).await, Response::Posted);
+        rig.handle.seal().await;
+    };
+    let rig = start(office()).await.opened().await;
+    post(&rig, 1).await;
+    clock.set_day(DAY.plus(1));
+    rig.handle.tick().await;
+    post(&rig, 2).await;
+    clock.set_day(DAY);
+    rig.handle.tick().await;
+    post(&rig, 3).await;
+    assert_eq!((held(&rig, DAY).await, held(&rig, DAY.plus(1)).await), (1, 2));
+
+    // A start at which the clock is a day behind what the store has seen.
+    let (store, office, _) = rig.stop().await;
+    drop(store);
+    let rig = start(office).await;
+    assert_eq!(rig.client().await.announcement.day, DAY.plus(1));
+    assert_eq!((held(&rig, DAY).await, held(&rig, DAY.plus(1)).await), (1, 2));
+    assert_eq!(rig.client().await.ask(letter(1)).await, Response::Posted, "it is known");
+    for day in [8, 14, 13] {
+        clock.set_day(DAY.plus(day));
+        rig.handle.tick().await;
+        assert_eq!((held(&rig, DAY).await, held(&rig, DAY.plus(1)).await), (1, 2), "{day}");
+    }
+    clock.set_day(DAY.plus(15));
+    rig.handle.tick().await;
+    clock.set_day(DAY.plus(14));
+    rig.handle.tick().await;
+    assert_eq!((held(&rig, DAY).await, held(&rig, DAY.plus(1)).await), (0, 2));
+    let (store, office, _) = rig.stop().await;
+    drop(store);
+    let rig = start(office).await;
+    assert_eq!(rig.client().await.announcement.day, DAY.plus(15));
+    assert_eq!((held(&rig, DAY).await, held(&rig, DAY.plus(1)).await), (0, 2));
+    drop(rig.stop().await);
+}
+
+#[tokio::test]
+async fn clock_jumps_by_a_day_lose_nothing_and_bring_nothing_back_in_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, relay) = (folder.path().join("data"), relay_public_key());
+    let config = JournalConfig { directory, relay, quotas: QUOTAS };
+    clock_jumps_by_a_day_both_ways(|| JournalStore::open(&config, ChaCha20Rng::seed_from_u64(1)).unwrap()).await;
+}
+
+#[tokio::test]
+async fn clock_jumps_by_a_day_lose_nothing_and_bring_nothing_back_in_sled() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, relay) = (folder.path().join("data"), relay_public_key());
+    let config = SledConfig { directory, relay, quotas: QUOTAS };
+    clock_jumps_by_a_day_both_ways(|| SledStore::open(&config, ChaCha20Rng::seed_from_u64(1)).unwrap()).await;
 }

@@ -10,6 +10,7 @@ use cssr_proto::wire_error::ErrorCode;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 /// Runs a command that must go well; gives what it told.
 async fn told(arguments: &[&str]) -> Value {
@@ -46,6 +47,27 @@ async fn mirrored(relay: &Running, office: &Office) -> (BTreeSet<(u8, u64, Strin
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// A backup of a relay.
+fn holds_the_relays_key_and_no_day_key(folder: &Path, file: &str) {
+    let bytes = std::fs::read(file).unwrap();
+    let holds = |key: &[u8]| bytes.windows(key.len()).any(|window| window == key);
+    let relay = std::fs::read_to_string(folder.join("relay.key")).unwrap();
+    let relay = relay.lines().nth(1).unwrap();
+    let relay: [u8; 32] = std::array::from_fn(|i| u8::from_str_radix(&relay[2 * i..2 * i + 2], 16).unwrap());
+    assert!(holds(&relay), "it is not to be found as it is");
+    let mut days = 0;
+    for entry in std::fs::read_dir(folder.join("data/keys")).unwrap() {
+        // Two keys, and before them their length.
+        let keys = std::fs::read(entry.unwrap().path()).unwrap();
+        assert_eq!(keys[..4], 64u32.to_be_bytes());
+        for part in keys[4..68].chunks(16) {
+            assert!(!holds(part), "a part of a day's key is in the backup");
+        }
+        days += 1;
+    }
+    assert!(days >= 2, "of letters and of chunks");
 }
 
 fn mode(path: &str) -> u32 {
@@ -90,6 +112,9 @@ async fn a_relay_is_backed_up_while_it_runs_checked_and_moved_from_engine_to_eng
     let of_letters = told(&["backup", "--config", here, "--letters", letters]).await;
     assert!(of_letters["letters"].as_u64().unwrap() >= 10 && of_letters["burned"] == 1, "{of_letters}");
     posting.await.unwrap();
+    for file in [public, letters] {
+        holds_the_relays_key_and_no_day_key(folder, file);
+    }
     assert_eq!((mode(public), mode(letters)), (0o600, 0o600));
     for command in [&["check", "--config", here][..], &["export", "--config", here, export]] {
         assert!(refused(command).await.contains("another relay has this store open"));
