@@ -29,6 +29,8 @@ struct Listing {
     /// In no order, so that not even memory holds that of their arrival.
     pending: HashSet<EnvelopeId>,
     batches: Vec<Arc<Batch>>,
+    /// What can be listed no more, because the chain has gone on to a later day.
+    stranded: Vec<EnvelopeId>,
 }
 
 impl Listing {
@@ -40,7 +42,7 @@ impl Listing {
     }
 
     fn ids(&self) -> impl Iterator<Item = &EnvelopeId> {
-        self.pending.iter().chain(self.batches.iter().flat_map(|batch| batch.ids()))
+        self.pending.iter().chain(self.batches.iter().flat_map(|batch| batch.ids())).chain(&self.stranded)
     }
 }
 
@@ -140,6 +142,19 @@ impl Ledger {
     /// Adds ids that wait.
     pub(super) fn restore_waiting(&mut self, kind: Kind, day: Day, ids: Vec<EnvelopeId>) {
         self.lane_mut(kind).days.entry(day).or_default().pending.extend(ids);
+    }
+
+    /// Gives up what waits on days before the head's; how many ids that is. They are known, and read, until their day
+    /// expires, but no batch can list them any more.
+    pub(super) fn strand(&mut self, kind: Kind) -> usize {
+        let lane = self.lane_mut(kind);
+        let head = lane.head.day();
+        let mut stranded = 0;
+        for (_, listing) in lane.days.range_mut(..head) {
+            stranded += listing.pending.len();
+            listing.stranded.extend(listing.pending.drain());
+        }
+        stranded
     }
 
     /// The ids of a day that wait, ascending.

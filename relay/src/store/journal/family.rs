@@ -11,7 +11,7 @@
 
 use super::super::Kind;
 use super::super::volume_id::VolumeId;
-use super::disk::{Disk, DiskFile, is_full};
+use super::disk::{Disk, DiskFile, is_bad_block, is_full};
 use super::key::{DayKey, NONCE, Nonce, Sealed};
 use super::record::{Found, HEADER, Header, PART, RECORD, has_marks, open_header, open_record};
 use super::space::{Space, Window};
@@ -131,7 +131,9 @@ impl Files {
     /// was never written is blank to its end.
     pub(super) fn whole_record(&self, position: u32) -> io::Result<Found<(Header, bool)>> {
         let mut bytes = vec![0; RECORD];
-        self.journal.read_at(&mut bytes, offset(position, RECORD))?;
+        if !read(&*self.journal, &mut bytes, offset(position, RECORD))? {
+            return Ok(Found::Damaged);
+        }
         let Some(record) = bytes.first_chunk_mut::<RECORD>() else { return Ok(Found::Damaged) };
         let head = *record.first_chunk::<HEADER>().unwrap_or(&[0; HEADER]);
         let ends_blank = record.iter().all(|byte| *byte == 0);
@@ -370,16 +372,28 @@ fn offset(position: u32, unit: usize) -> u64 {
     u64::from(position) * unit as u64
 }
 
+/// Reads what stands at an offset; `false` if it has gone bad.
+fn read(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
+    match file.read_at(buffer, offset) {
+        Err(error) if is_bad_block(&error) => Ok(false),
+        other => other.map(|_| true),
+    }
+}
+
 fn header(journal: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<Header>> {
     let mut bytes = [0; HEADER];
-    journal.read_at(&mut bytes, offset(position, RECORD))?;
-    Ok(open_header(key, position, &bytes))
+    Ok(match read(journal, &mut bytes, offset(position, RECORD))? {
+        true => open_header(key, position, &bytes),
+        false => Found::Damaged,
+    })
 }
 
 fn record(journal: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<(Header, Vec<u8>)>> {
     let mut bytes = vec![0; RECORD];
-    journal.read_at(&mut bytes, offset(position, RECORD))?;
-    Ok(opened(key, position, bytes))
+    Ok(match read(journal, &mut bytes, offset(position, RECORD))? {
+        true => opened(key, position, bytes),
+        false => Found::Damaged,
+    })
 }
 
 fn opened(key: &DayKey, position: u32, mut bytes: Vec<u8>) -> Found<(Header, Vec<u8>)> {
@@ -401,7 +415,9 @@ fn enveloped(found: Found<(Header, Vec<u8>)>) -> Result<(Header, Envelope), Fami
 
 fn mark(file: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<Mark>> {
     let mut bytes = [0; MARK];
-    file.read_at(&mut bytes, offset(position, MARK))?;
+    if !read(file, &mut bytes, offset(position, MARK))? {
+        return Ok(Found::Damaged);
+    }
     if bytes.iter().all(|byte| *byte == 0) {
         return Ok(Found::Blank);
     }

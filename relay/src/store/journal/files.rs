@@ -5,7 +5,7 @@
 //! a small file   framed bytes || the same framed bytes
 //! ```
 
-use super::disk::{Disk, is_full};
+use super::disk::{Disk, is_bad_block, is_full};
 use cssr_proto::sha256;
 use cssr_proto::sizes::HASH;
 use std::io::{self, ErrorKind};
@@ -49,8 +49,19 @@ pub(super) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Zeroizing<
     };
     let length = usize::try_from(file.length()?).map_err(io::Error::other)?;
     let mut bytes = Zeroizing::new(vec![0; length]);
-    let read = file.read_at(&mut bytes, 0)?;
-    bytes.truncate(read);
+    match file.read_at(&mut bytes, 0) {
+        Ok(read) => bytes.truncate(read),
+        // What can be read of it: the other copy may be there.
+        Err(error) if is_bad_block(&error) => {
+            for (number, block) in bytes.chunks_mut(BLOCK).enumerate() {
+                match file.read_at(block, (number * BLOCK) as u64) {
+                    Err(error) if is_bad_block(&error) => block.fill(0),
+                    other => drop(other?),
+                }
+            }
+        }
+        Err(error) => return Err(error),
+    }
     Ok(Some(bytes))
 }
 

@@ -197,12 +197,18 @@ fn burned(id: EnvelopeId, mark: Option<Mark>) -> Held {
     }
 }
 
+/// Whether a batch is missing between others of its day.
+fn has_gap(batches: &[Batch]) -> bool {
+    batches.array_windows().any(|[one, next]| next.number() != one.number() + 1)
+}
+
 fn read(files: &Files, extent: Extent) -> io::Result<Scanned> {
     let first = scan(files, Depth::Headers, &|| ())?;
-    let scanned = if extent == Extent::Listed && first.lost > 0 {
-        // Written between two looks. What the batches seen so far list is all there now.
+    let scanned = if extent == Extent::Listed && (first.lost > 0 || has_gap(&first.contents.batches)) {
+        // Written between two looks. What the batches seen so far list is all there now, and so are those before them.
+        let last = first.contents.batches.last().map_or(0, Batch::number);
         let mut second = scan(files, Depth::Headers, &|| ())?;
-        second.contents.batches = first.contents.batches;
+        second.contents.batches.retain(|batch| batch.number() <= last);
         second
     } else {
         first

@@ -12,6 +12,7 @@ use super::files;
 use super::index::{self, Contents};
 use super::key::{DayKey, Loaded};
 use super::manifest::Manifest;
+use super::record::Found;
 use super::scan::{Depth, Scanned, scan, settle};
 use super::spare::Spare;
 use super::statements::Statements;
@@ -241,7 +242,15 @@ impl Recovery<'_> {
                 settle(&files).and_then(|()| scan(&files, Depth::Headers, &|| ())).map_err(io("read a journal"))?
             }
         };
-        let Scanned { contents, unburned, damaged, lost, .. } = scanned;
+        let Scanned { contents, mut unburned, torn, damaged, lost, .. } = scanned;
+        if id.kind == Kind::Chunk {
+            // It may be put again somewhere else, and burned there; then nothing must be left of it here. Read once more, in
+            // case it was the reading that failed.
+            for position in torn {
+                let is_torn = matches!(files.record(position), Ok(Found::Damaged));
+                unburned.extend(is_torn.then_some(position));
+            }
+        }
         let taken = (contents.taken.as_slice(), contents.marks_taken.as_slice());
         let family = Family::new(files, taken, has_index, Arc::clone(self.syncs));
         let family = family.map_err(io("open a journal"))?;
@@ -276,6 +285,8 @@ impl Recovery<'_> {
             self.ledger.publish(kind, Arc::new(batch));
         }
         self.ledger.set_head(kind, head);
+        // What only a batch listed of which both copies are bad looks as if it had never been listed.
+        self.damage.envelopes += self.ledger.strand(kind) as u64;
     }
 }
 

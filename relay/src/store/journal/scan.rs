@@ -39,6 +39,8 @@ pub(super) struct Scanned {
     pub(super) contents: Contents,
     /// Positions of records that were burned and are still there.
     pub(super) unburned: Vec<u32>,
+    /// Positions of records of which the header opens and the body does not, and that no batch lists.
+    pub(super) torn: Vec<u32>,
     pub(super) damaged: Vec<Bad>,
     /// Records that open and are served, but for their marks. Only what looks at every byte finds these.
     pub(super) flawed: Vec<Bad>,
@@ -197,11 +199,11 @@ fn sort_out(
     mut envelopes: Vec<(EnvelopeId, u32)>,
     mut marks: BTreeMap<EnvelopeId, u32>,
 ) -> io::Result<()> {
-    let Scanned { contents, unburned, damaged, lost, .. } = scanned;
+    let Scanned { contents, unburned, torn, damaged, lost, .. } = scanned;
     let mut listed: Vec<EnvelopeId> = contents.batches.iter().flat_map(|batch| batch.ids()).copied().collect();
     listed.sort_unstable();
     envelopes.sort_unstable();
-    let envelopes = one_of_each(files, envelopes)?;
+    let envelopes = one_of_each(files, envelopes, torn)?;
 
     let is_listed = |id: &EnvelopeId| listed.binary_search(id).is_ok();
     let mut waiting = Vec::new();
@@ -225,6 +227,7 @@ fn sort_out(
             contents.waiting.push(id);
         } else {
             damaged.push(Bad { file: JOURNAL, position });
+            torn.push(position);
         }
     }
     for id in &listed {
@@ -243,16 +246,19 @@ fn sort_out(
     Ok(())
 }
 
-/// Of several records with one id, sorted by id, the one that is whole. The others were torn before anybody was told of
-/// them, so it was put again.
-fn one_of_each(files: &Files, envelopes: Vec<(EnvelopeId, u32)>) -> io::Result<Vec<(EnvelopeId, u32)>> {
+/// Of several records with one id, sorted by id, the one that is whole. The others, which go to `torn`, were torn before
+/// anybody was told of them, so it was put again.
+fn one_of_each(
+    files: &Files,
+    envelopes: Vec<(EnvelopeId, u32)>,
+    torn: &mut Vec<u32>,
+) -> io::Result<Vec<(EnvelopeId, u32)>> {
     let mut single: Vec<(EnvelopeId, u32)> = Vec::with_capacity(envelopes.len());
     for (id, position) in envelopes {
         match single.last_mut() {
             Some((last, kept)) if *last == id => {
-                if !matches!(files.record(*kept)?, Found::Record(_)) {
-                    *kept = position;
-                }
+                let is_whole = matches!(files.record(*kept)?, Found::Record(_));
+                torn.push(if is_whole { position } else { std::mem::replace(kept, position) });
             }
             _ => single.push((id, position)),
         }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) struct Window {
     /// Below this, more are offered.
     pub(super) least: usize,
-    /// As many at a time.
+    /// Up to the next multiple of so many positions at a time.
     pub(super) step: u32,
 }
 
@@ -24,6 +24,8 @@ impl Window {
         // An eighth of what is there bounds what lies waste; a small file may waste the smallest step.
         let most = (u32::try_from(taken).unwrap_or(u32::MAX) / 8).clamp(4 * smallest, LARGEST_STEP);
         let step = u32::try_from(burst.saturating_mul(2)).unwrap_or(u32::MAX).clamp(smallest, most);
+        // A power of two, so that where smaller steps have ended larger ones may end, too.
+        let step = step.min(LARGEST_STEP / 2 + 1).next_power_of_two();
         Self { least: step as usize / 2, step }
     }
 }
@@ -34,7 +36,8 @@ const LARGEST_STEP: u32 = 4_096;
 /// A file, seen as positions of one size.
 ///
 /// Positions are offered in steps, from the beginning of the file to its end: first what is there, if an expired day has left
-/// it, then what the file is made longer by.
+/// it, then what the file is made longer by. A step ends at a multiple of its size, so that after it was opened a file offers
+/// what it had offered before: else what came after a stop would never lie behind the last of what had come before it.
 #[derive(Debug)]
 pub(super) struct Space {
     file: Arc<dyn DiskFile>,
@@ -121,32 +124,35 @@ impl Space {
     /// Sees to it that at least `needed` positions are free, and the window is open, if there is space on the disk. If the
     /// disk is too full for the window but there are as many as needed, it is `Ok`.
     pub(super) fn reserve(&mut self, needed: usize, window: Window) -> io::Result<()> {
-        self.look_ahead()?;
-        while self.free.len() < needed.max(window.least) {
+        let mut begun = self.look_ahead()?.is_some_and(|last| last % window.step != 0);
+        while begun || self.free.len() < needed.max(window.least) {
             match self.offer(window.step) {
                 Err(error) if super::disk::is_full(&error) && self.free.len() >= needed => return Ok(()),
                 other => other?,
             }
+            begun = false;
         }
         Ok(())
     }
 
-    /// Finds out what there is. What is free before the last record was offered before the file was opened.
-    fn look_ahead(&mut self) -> io::Result<()> {
+    /// Finds out what there is. What is free before the last record was offered before the file was opened; where that is, if
+    /// it was not known.
+    fn look_ahead(&mut self) -> io::Result<Option<u32>> {
         if self.ahead.is_some() {
-            return Ok(());
+            return Ok(None);
         }
         let (first, holes) = (self.end(), Holes::of(&self.file.holes()?, self.unit));
         let free = (0..first).rev().filter(|position| !self.is_taken(*position) && !holes.contains(*position));
         self.free = free.take(LARGEST_STEP as usize).collect();
         self.ahead = Some(Ahead { first, holes });
-        Ok(())
+        Ok(Some(first))
     }
 
-    /// Makes so many more positions free, or the fewer that are left of what is there.
+    /// Makes more positions free, up to the next multiple of a step, or as far as what is there goes.
     fn offer(&mut self, step: u32) -> io::Result<()> {
         let Some(Ahead { first, holes }) = &mut self.ahead else { return Ok(()) };
-        let end = first.checked_add(step).ok_or_else(|| io::Error::other("more positions than there are"))?;
+        let end = first.checked_add(1).and_then(|after| after.checked_next_multiple_of(step));
+        let end = end.ok_or_else(|| io::Error::other("more positions than there are"))?;
         let positions = *first..if *first < self.length { end.min(self.length) } else { end };
         let is_free = |position: &u32| !is_in(&self.taken, *position);
         let missing = if positions.start < self.length {
@@ -187,7 +193,7 @@ impl Space {
 
     /// Gives back all space that is not taken, when no more will be.
     pub(super) fn trim(&mut self) -> io::Result<()> {
-        self.look_ahead()?;
+        let _ = self.look_ahead()?;
         let end = self.end();
         let mut free = std::mem::take(&mut self.free);
         if end < self.length {
@@ -244,6 +250,7 @@ fn runs(positions: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::FileExt as _;
 
     #[test]
     fn what_is_read_for_an_absent_record_is_one_that_is_taken_however_long_the_file_is() {
@@ -257,6 +264,30 @@ mod tests {
         assert_eq!([0, 4, 70, 71, 72, 201, 255].map(|number| space.taken_from(number)), [3, 70, 70, 71, 200, 3, 3]);
         assert_eq!(space.taken.len(), 4, "no more than that is looked at");
         assert_eq!(Space::new(file, 16_384, &[]).unwrap().taken_from(7), 0);
+    }
+
+    /// Of a new file, and of one that an expired day has left.
+    #[test]
+    fn a_file_that_is_opened_again_offers_what_it_had_offered() {
+        let window = |burst| Window::new(256, 0, burst);
+        for (length, burst, offered) in
+            [(0, 0, 256), (0, 300, 1_024), (3_000, 0, 256), (3_000, 200, 512), (100, 0, 256)]
+        {
+            let file = tempfile::tempfile().unwrap();
+            file.write_all_at(&vec![7; length * 512], 0).unwrap();
+            let file: Arc<dyn DiskFile> = Arc::new(file);
+            let mut taken = Vec::new();
+            for number in 0..5 {
+                let mut space = Space::new(Arc::clone(&file), 512, &taken).unwrap();
+                space.reserve(1, window(burst)).unwrap();
+                let mut at_hand: Vec<u32> = space.free.iter().chain(&taken).copied().collect();
+                at_hand.sort_unstable();
+                assert!(at_hand.iter().copied().eq(0..offered), "{length}, {burst}, {number}: {at_hand:?}");
+                // The first, so that the next ones could lie behind it.
+                space.free.sort_unstable();
+                taken.push(space.take(0).unwrap());
+            }
+        }
     }
 
     #[test]

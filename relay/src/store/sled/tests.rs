@@ -127,6 +127,21 @@ async fn expiry_destroys_key_and_database() {
     assert_eq!(got(&store, Kind::Letter, 1).await, None);
 }
 
+/// A day of which nothing was ever acknowledged has a key as well.
+#[tokio::test]
+async fn a_day_on_which_nothing_lasted_is_destroyed_like_any_other() {
+    let mut folders = Folders::default();
+    let store = folders.open(AMPLE);
+    stored(&store, letter(1, day(0))).await;
+    stored(&store, letter(2, day(1))).await;
+    // As after a loss of power before the first sync.
+    store.core.state_mut().ledger.forget(Kind::Letter, day(0));
+    assert_eq!(store.expire(day(LIVES.letters + 1), LIVES).await.unwrap(), 1);
+    let root = folders.path().join("store");
+    assert!(!root.join("keys/letters-20000.key").exists() && !root.join("days/letters-20000").exists());
+    assert!(root.join("keys/letters-20001.key").exists());
+}
+
 /// sled writes values above 2 MiB to files of their own, which a commit does not sync.
 #[tokio::test]
 async fn nothing_is_stored_beside_the_log() {

@@ -209,9 +209,11 @@ impl<R: CryptoRng> Writer<R> {
             let mut state = self.core.state_mut();
             let advanced = today > state.ledger.latest();
             state.ledger.advance(today);
-            (state.ledger.expired(state.ledger.latest(), lives), advanced)
+            let latest = state.ledger.latest();
+            // Not what the ledger knows of: a day may have a key and nothing that was acknowledged.
+            let expired = state.volumes.keys().filter(|id| latest.since(id.day) > lives.of(id.kind)).copied();
+            (expired.collect::<Vec<_>>(), advanced)
         };
-        let expired: Vec<_> = expired.into_iter().map(|(kind, day)| VolumeId { kind, day }).collect();
         // The heads must be safe before the batches they follow from are gone. A full disk may not let them be; it is the
         // lesser evil then to go on, which also makes room for the second attempt.
         let heads = if advanced || !expired.is_empty() { self.write_manifest(&[]) } else { Ok(()) };

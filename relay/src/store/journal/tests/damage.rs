@@ -98,6 +98,96 @@ fn a_bad_block_anywhere_in_a_journal_costs_no_more_than_what_stood_in_it() {
     });
 }
 
+/// A disk says so when it cannot read a sector. It must not cost more than bytes that are not as they were written.
+#[test]
+fn a_sector_that_cannot_be_read_costs_no_more_than_what_stood_in_it() {
+    block_on(async {
+        let (sim, batches) = filled().await;
+        stored(&open(&sim, 7).unwrap(), chunk(50, day(0))).await;
+        for path in sim.files() {
+            let sectors = sim.read(&path).len().div_ceil(512) as u64;
+            // All of small files; of the others the first sectors of some records, and some of their bodies.
+            let sectors = (0..sectors).filter(|sector| sectors < 64 || sector % 32 == 0 || sector % 32 == 7);
+            for sector in sectors {
+                sim.spoil(Some((&path, sector)));
+                let store = open(&sim, 1).unwrap_or_else(|error| panic!("{path:?}, sector {sector}: {error}"));
+                let found = whole(&store).await;
+                assert!(found.0 >= LISTED + WAITING - 1, "{path:?}, sector {sector}: {found:?}");
+                assert_eq!(store.batches(Kind::Letter, day(0)).await.unwrap(), batches);
+                drop(store);
+            }
+        }
+        sim.spoil(None);
+        assert_eq!(whole(&open(&sim, 1).unwrap()).await, (LISTED + WAITING, 0, 0), "nothing was made of it");
+    });
+}
+
+/// What was torn of a chunk is nowhere once it was put again and burned.
+#[test]
+fn a_torn_copy_of_a_chunk_does_not_outlive_its_burning() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        stored(&store, chunk(1, day(0))).await;
+        drop(store);
+        let path = PathBuf::from("/store/days/chunks-20000/journal");
+        let bytes = sim.read(&path);
+        let at = bytes.chunks(RECORD).position(|record| record[..8] != [0; 8]).unwrap() * RECORD;
+        let torn = bytes[at..at + RECORD - 512].to_vec();
+        sim.change(&path, |bytes| bytes[at + RECORD - 512..at + RECORD].fill(0));
+        without_index(&sim);
+        assert!(sim.read(&path).windows(1_000).any(|window| window == &torn[HEADER..HEADER + 1_000]));
+        let store = open(&sim, 1).unwrap();
+        stored(&store, chunk(1, day(0))).await;
+        assert_eq!(store.burn(id(1), burn_key(1)).await.unwrap(), BurnOutcome::Burned);
+        let bytes = sim.read(&path);
+        for part in [&torn[..HEADER], &torn[HEADER..HEADER + 1_000]] {
+            assert!(!bytes.windows(part.len()).any(|window| window == part));
+        }
+    });
+}
+
+/// Both copies of a batch are bad, and the chain has gone on: what it listed can be listed no more, and all else goes on.
+#[test]
+fn a_batch_that_is_lost_twice_does_not_stop_the_next_day() {
+    block_on(async {
+        let (sim, batches) = filled().await;
+        let store = open(&sim, 1).unwrap();
+        store.seal(Kind::Letter).await.unwrap();
+        stored(&store, letter(90, day(1))).await;
+        let next = store.seal(Kind::Letter).await.unwrap().unwrap();
+        drop(store);
+        without_index(&sim);
+        let bytes = sim.read(&journal());
+        // Which blocks are batches is not to be seen: those without which one of them is missing.
+        let records: Vec<_> = (0..bytes.len() / RECORD).filter(|n| bytes[n * RECORD..][..8] != [0; 8]).collect();
+        let mut lost = 0;
+        for (one, other) in
+            records.iter().enumerate().flat_map(|(n, one)| records[n + 1..].iter().map(move |o| (one, o)))
+        {
+            sim.change(&journal(), |content| {
+                content.clone_from(&bytes);
+                [one, other].iter().for_each(|record| content[**record * RECORD + 100] ^= 1);
+            });
+            without_index(&sim);
+            let store = open(&sim, 2).unwrap();
+            let listed = store.batches(Kind::Letter, day(0)).await.unwrap();
+            if listed.len() < batches.len() + 1 {
+                lost += 1;
+                // The first batch of all may be missing because its day has expired; what it listed is there.
+                assert!(store.damage().envelopes >= 3, "{:?}", store.damage());
+                stored(&store, letter(100 + lost, day(1))).await;
+                let sealed = store.seal(Kind::Letter).await.unwrap().unwrap();
+                assert_eq!((sealed.number(), sealed.day()), (next.number() + lost, day(1)));
+                assert_eq!(sealed.ids(), [id(100 + lost)]);
+                assert_eq!(store.put(letter(0, day(1))).await.unwrap(), PutOutcome::Already, "it is there");
+            }
+            drop(store);
+        }
+        assert_eq!(lost, 3, "of each batch of the first day there are two copies");
+    });
+}
+
 /// Marks are for telling damage from what is left of another day; nothing is lost with them.
 #[test]
 fn a_record_without_its_marks_is_served() {

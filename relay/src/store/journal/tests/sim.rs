@@ -51,6 +51,8 @@ struct World {
     no_more_space: bool,
     /// How many more syncs of files may be done; the next one waits.
     permitted: Option<u64>,
+    /// Sectors of files that cannot be read.
+    bad: BTreeSet<(usize, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +109,7 @@ impl Sim {
             used_again: 0,
             no_more_space: false,
             permitted: None,
+            bad: BTreeSet::new(),
         })))
     }
 
@@ -123,6 +126,16 @@ impl Sim {
     /// Syncs of files that were tried since the last fault was set.
     pub(super) fn syncs(&self) -> u64 {
         self.world().syncs
+    }
+
+    /// From now on a sector of a file cannot be read; none at all, if there is no file.
+    pub(super) fn spoil(&self, sector: Option<(&Path, u64)>) {
+        let mut world = self.world();
+        world.bad.clear();
+        if let Some((path, sector)) = sector {
+            let Some(Node::File(inode)) = world.volatile.get(path).copied() else { panic!("{path:?} is no file") };
+            world.bad.insert((inode, sector));
+        }
     }
 
     /// From now on no file gets more space than it has.
@@ -411,6 +424,9 @@ impl DiskFile for SimFile {
         let mut done = 0;
         while done < count {
             let at = offset + done as u64;
+            if world.bad.contains(&(self.inode, at / SECTOR)) {
+                return Err(io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error()));
+            }
             let sector = content.sector(at / SECTOR);
             let from = (at % SECTOR) as usize;
             let some = (count - done).min(SECTOR as usize - from);

@@ -15,7 +15,7 @@ use crate::store::volume_id::VolumeId;
 use crate::store::{Kind, Put, PutOutcome, StoreError};
 use cssr_proto::Day;
 use cssr_proto::sizes::BATCH_MAX;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// A record, ready to be written at a position.
@@ -47,7 +47,7 @@ impl Writer {
             let synced = self.syncer.wait()?;
             self.land(synced);
         }
-        let group = puts.len();
+        let new = self.new_ones(&puts);
         while !puts.is_empty() {
             let (mut records, before) = (Records::default(), self.unsynced.len());
             for _ in 0..puts.len() {
@@ -62,7 +62,7 @@ impl Writer {
                 let (id, known) = (put.id, self.core.state().ledger.place(&put.id));
                 let outcome = match known {
                     Some(place) => self.compare(&put.into_put()?, place).map_err(|error| unreadable(&error)),
-                    None => match self.stage_put(put, group, &mut records)? {
+                    None => match self.stage_put(put, new, &mut records)? {
                         Some(place) => {
                             let Some(reply) = replies.pop_front() else { continue };
                             self.unsynced.push(UnsyncedPut { id, place, reply });
@@ -89,6 +89,15 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// How many letters and chunks of a group will need a place. What only seems new costs space, and a step to it might tell
+    /// what came before from what came after.
+    fn new_ones(&self, puts: &VecDeque<NewPut>) -> [usize; 2] {
+        let state = self.core.state();
+        let new = puts.iter().filter(|put| !self.unsynced.contains(&put.id) && state.ledger.place(&put.id).is_none());
+        let new: BTreeSet<_> = new.map(|put| (put.kind.byte(), put.id)).collect();
+        [Kind::Letter, Kind::Chunk].map(|kind| new.iter().filter(|(of, _)| *of == kind.byte()).count())
     }
 
     /// Waits for the sync that is under way, or for a part of the time. If it is done, shows and tells what was synced.
@@ -128,8 +137,8 @@ impl Writer {
         }
     }
 
-    /// Gives a new envelope its place; `None` if there is no room.
-    fn stage_put(&mut self, put: NewPut, group: usize, records: &mut Records) -> Result<Option<Place>, FamilyError> {
+    /// Gives a new envelope its place; `None` if there is no room. So many letters and chunks of its group need one.
+    fn stage_put(&mut self, put: NewPut, new: [usize; 2], records: &mut Records) -> Result<Option<Place>, FamilyError> {
         if !self.has_room(put.kind) {
             return Ok(None);
         }
@@ -137,6 +146,8 @@ impl Writer {
         let latest = self.unsynced.volumes().map(|id| id.day).fold(self.core.state().ledger.latest(), Day::max);
         let day = latest.max(put.day);
         let id = VolumeId { kind, day };
+        let [letters, chunks] = new;
+        let group = if kind == Kind::Letter { letters } else { chunks };
         let Some(family) = self.open_for(id, group, !records.0.contains_key(&id))? else { return Ok(None) };
         let draft = put.into_draft(&family, || self.core.nonce())?;
         let position = family.place(self.core.random())?;
