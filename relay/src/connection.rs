@@ -42,6 +42,9 @@ const TURN: u32 = 8;
 const MESSAGE: u32 = 4;
 const FRAME: u32 = 2;
 
+/// Pings, pongs and answers to them before the first message: who has more to say than that has nothing to say.
+const CHATTER: u32 = 8;
+
 /// What the loop waits for.
 enum Event {
     Socket(Happened),
@@ -108,11 +111,12 @@ async fn greet<S: Store, T: AsyncRead + AsyncWrite + Unpin>(
     stopped: watch::Receiver<bool>,
 ) -> Option<Connection<S, T>> {
     let mut socket = Socket::accept(stream).await?;
+    let mut chatter = 0;
     let first = loop {
         match socket.next(true).await {
             Happened::Message(message) => break message,
-            Happened::Alive | Happened::Flushed => {}
-            Happened::Gone | Happened::Nonsense => return None,
+            Happened::Alive | Happened::Flushed if chatter < CHATTER => chatter += 1,
+            Happened::Alive | Happened::Flushed | Happened::Gone | Happened::Nonsense => return None,
         }
     };
     let announcement = shared.announcement();

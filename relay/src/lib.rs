@@ -31,6 +31,7 @@ mod tls;
 mod today;
 mod transfer;
 mod trouble;
+mod works;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{

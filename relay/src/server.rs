@@ -145,6 +145,8 @@ impl<S: Store> Relay<S> {
             tracing::warn!(connections = connections.len(), "connections did not end in time and are cut");
             connections.shutdown().await;
         }
+        // What was posted last may have nobody left who waits for it.
+        let _ = tokio::time::timeout(shared.limits.shutdown_timeout, shared.works.finished()).await;
         sealer.abort();
         // Cancelled, as was asked for; there is no other result.
         let _ = sealer.await;

@@ -13,6 +13,7 @@ use crate::store::{Kind, Quotas, Store, StoreError};
 use crate::tariff::Tariff;
 use crate::today::{ClockJump, Today};
 use crate::trouble::Trouble;
+use crate::works::Works;
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::session::Announcement;
 use cssr_proto::wire_error::ErrorCode;
@@ -43,7 +44,8 @@ pub(crate) struct Shared<S> {
     forwarders: Vec<IpAddr>,
     letters: Arc<Shares>,
     chunks: Arc<Shares>,
-    pub(crate) publications: Semaphore,
+    pub(crate) publications: Arc<Semaphore>,
+    pub(crate) works: Works,
     pub(crate) trouble: Trouble,
     room: Quotas,
     clock_jumped: AtomicBool,
@@ -91,7 +93,8 @@ impl<S: Store> Shared<S> {
             forwarders,
             letters: Shares::new(limits.letters_in_flight),
             chunks: Shares::new(limits.chunks_in_flight),
-            publications: Semaphore::new(limits.publications),
+            publications: Arc::new(Semaphore::new(limits.publications)),
+            works: Works::default(),
             trouble,
             room,
             clock_jumped: AtomicBool::new(false),

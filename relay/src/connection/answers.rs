@@ -8,9 +8,9 @@ use futures_util::stream::{BoxStream, FuturesOrdered};
 /// The frames of one answer, made as they are taken.
 pub(super) type Frames = BoxStream<'static, Frame>;
 
-/// Answers that are being made. What a request does is done as soon as it comes, together with its neighbours, so that
-/// posts share a sync; what it reads is read when its turn to be answered comes, so that a connection never holds more
-/// than a little of one answer.
+/// Answers that are being made. Those that wait are begun together once the one before them was taken in. What must not wait
+/// for that, as posts must not, is begun before it comes here. What a request reads is read when its turn to be answered
+/// comes, so that a connection never holds more than a little of one answer.
 #[derive(Default)]
 pub(super) struct Answers {
     waiting: FuturesOrdered<BoxFuture<'static, Frames>>,

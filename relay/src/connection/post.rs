@@ -2,23 +2,29 @@
 
 use super::answers::Frames;
 use super::frames::To;
-use super::requests::{Answering, ready};
+use super::requests::{Answering, by_itself, ready};
 use crate::shared::Shared;
 use crate::shares::{Holder, Place};
 use crate::store::{Kind, Put, PutOutcome, Store};
+use cssr_proto::EnvelopeId;
 use cssr_proto::parcel::BurnHash;
 use cssr_proto::postage::{CHUNKS_PER_POSTAGE, Challenge, Postage};
 use cssr_proto::request::Post;
 use cssr_proto::session::{Announcement, HandshakeHash};
+use cssr_proto::sizes::POSTAGE_SOLUTION;
 use cssr_proto::wire_error::ErrorCode;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared as SharedFuture};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Posts of one session that may come at the effort of its beginning though it has risen: twice the letters of a visit
 /// without words, and two postages of chunks.
 const LETTERS: u64 = 16;
 const CHUNKS: u64 = 2 * CHUNKS_PER_POSTAGE;
+
+/// Postages of letters that one session may come with.
+const POSTAGES: usize = 4_096;
 
 /// Whether something has been paid for.
 #[derive(Clone)]
@@ -47,6 +53,8 @@ pub(super) struct Poster<S> {
     letters: u64,
     /// Chunks, likewise.
     chunks: u64,
+    /// Postages of letters that have come, if there must be any.
+    used: HashSet<(EnvelopeId, [u8; POSTAGE_SOLUTION])>,
     /// Whether the last chunk that carried postage has paid, for itself and those that follow it.
     paid: Paid,
 }
@@ -58,10 +66,19 @@ impl<S: Store> Poster<S> {
         announcement: Announcement,
         holder: Holder,
     ) -> Self {
-        Self { shared, session, announcement, holder, letters: 0, chunks: 0, paid: Paid::Known(false) }
+        Self {
+            shared,
+            session,
+            announcement,
+            holder,
+            letters: 0,
+            chunks: 0,
+            used: HashSet::new(),
+            paid: Paid::Known(false),
+        }
     }
 
-    /// Begins to store a post. The future must be awaited for anything to happen.
+    /// Stores a post. The future is for the answer.
     pub(super) fn post(&mut self, to: To, post: Post) -> Answering {
         let paid = self.postage(&post);
         let kind = post.kind();
@@ -71,7 +88,15 @@ impl<S: Store> Poster<S> {
         let Some(place) = self.shared.in_flight(kind).take(self.holder) else {
             return ready(to.error(ErrorCode::Busy));
         };
-        store(Arc::clone(&self.shared), to, post, paid, place).boxed()
+        if kind == Kind::Letter && self.announcement.letter_effort > 0 && !self.pays_anew(&post) {
+            return ready(to.error(ErrorCode::Postage));
+        }
+        by_itself(&self.shared, to, store(Arc::clone(&self.shared), to, post, paid, place))
+    }
+
+    /// Whether a letter does not come again with the postage that it came with before.
+    fn pays_anew(&mut self, post: &Post) -> bool {
+        self.used.len() < POSTAGES && self.used.insert((*post.id(), post.postage().solution))
     }
 
     /// Counts a post that is refused for another reason. Its postage, if it carries any, still pays for others.
@@ -119,7 +144,8 @@ async fn store<S: Store>(shared: Arc<Shared<S>>, to: To, post: Post, paid: Paid,
     }
     let kind = post.kind();
     let stored = shared.store.put(to_put(&shared, post)).await;
-    if let Ok(outcome) = stored {
+    // What was there already takes no room, and must not make it dear.
+    if let Ok(outcome @ (PutOutcome::Stored | PutOutcome::Full)) = stored {
         shared.tariff.came(kind, outcome == PutOutcome::Stored, shared.clock.elapsed());
     }
     match stored {

@@ -15,11 +15,20 @@ pub(super) struct ReadAhead<T> {
     /// What was read; what was not given out of it begins at `given`.
     ahead: Vec<u8>,
     given: usize,
+    /// How much may be given out before it is somebody else's turn.
+    left: usize,
 }
 
 impl<T> ReadAhead<T> {
     pub(super) const fn new(stream: T, most: usize) -> Self {
-        Self { stream, most, filled: false, ahead: Vec::new(), given: 0 }
+        Self { stream, most, filled: false, ahead: Vec::new(), given: 0, left: usize::MAX }
+    }
+
+    /// From now on so much may be given out; after that there is nothing for the moment.
+    ///
+    /// What reads may find no message in any number of bytes, and would not stop by itself.
+    pub(super) const fn allow(&mut self, bytes: usize) {
+        self.left = bytes;
     }
 
     /// Gives out what fits.
@@ -37,6 +46,11 @@ impl<T> ReadAhead<T> {
 impl<T: AsyncRead + Unpin> AsyncRead for ReadAhead<T> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.left == 0 {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = to.remaining();
         if !this.ahead.is_empty() {
             this.give(to);
         } else if std::mem::take(&mut this.filled) {
@@ -49,6 +63,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for ReadAhead<T> {
             ready!(Pin::new(&mut this.stream).poll_read(context, to))?;
             this.filled = to.remaining() == 0;
         }
+        this.left = this.left.saturating_sub(before - to.remaining());
         Poll::Ready(Ok(()))
     }
 }
@@ -167,6 +182,22 @@ mod tests {
             assert_eq!((got, sizes), (vec![7; sent], expected), "{sent}");
             assert!(held <= 100, "{held}");
         }
+    }
+
+    #[tokio::test]
+    async fn no_more_is_given_out_at_once_than_is_allowed() {
+        let (mut stream, mut peer, _) = pair(1_000);
+        peer.write_all(&[1; 300]).await.unwrap();
+        let mut room = [0; 64];
+        for _ in 0..2 {
+            stream.allow(100);
+            for size in [64, 64] {
+                assert_eq!(stream.read(&mut room).now_or_never().unwrap().unwrap(), size);
+            }
+            assert!(stream.read(&mut room).now_or_never().is_none(), "what is left must wait for another turn");
+        }
+        stream.allow(100);
+        assert_eq!(stream.read(&mut room).now_or_never().unwrap().unwrap(), 44);
     }
 
     #[tokio::test]

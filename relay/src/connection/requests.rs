@@ -20,7 +20,7 @@ use cssr_proto::{CourierNumber, CourierProof, Envelope, EnvelopeId, Hash};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 /// An answer that is being made.
 pub(super) type Answering = BoxFuture<'static, Frames>;
@@ -137,7 +137,10 @@ impl<S: Store> Requests<S> {
             Request::DirectoryByHash(hash) => to.later(directory_by_hash(shared, to, hash)),
             Request::Post(post) => return Ok(self.poster.post(to, post)),
             Request::Burn { id, key } => return Ok(burn(shared, to, id, BurnKey::from_bytes(key)).boxed()),
-            Request::Publish(publication) => return Ok(publish(shared, to, publication).boxed()),
+            Request::Publish(publication) => {
+                let place = Arc::clone(&shared.publications).try_acquire_owned().map_err(|_| ErrorCode::Busy)?;
+                return Ok(by_itself(&self.shared, to, publish(shared, to, publication, place)));
+            }
             Request::Drain(from) => mirror::frames(shared, to, self.courier()?, from, false, self.stopped.clone()),
             Request::Watch(from) => mirror::frames(shared, to, self.courier()?, from, true, self.stopped.clone()),
             _ => return Err(ErrorCode::UnknownRequest),
@@ -197,6 +200,16 @@ impl<S: Store> Requests<S> {
         );
         if needs_note && self.shared.office.view().served.is_none() { Err(ErrorCode::NotReady) } else { Ok(()) }
     }
+}
+
+/// What has a place that others wait for is done at once, though the answers before it are not taken in.
+pub(super) fn by_itself<S: Store>(
+    shared: &Shared<S>,
+    to: To,
+    work: impl Future<Output = Frames> + Send + 'static,
+) -> Answering {
+    let answer = shared.works.begin(work);
+    async move { answer.await.unwrap_or_else(|| to.error(ErrorCode::StorageFailed)) }.boxed()
 }
 
 pub(super) fn ready(frames: Frames) -> Answering {
@@ -261,8 +274,12 @@ async fn burn<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId, key: Bur
     }
 }
 
-async fn publish<S: Store>(shared: Arc<Shared<S>>, to: To, publication: Publication) -> Frames {
-    let Ok(_place) = shared.publications.try_acquire() else { return to.error(ErrorCode::Busy) };
+async fn publish<S: Store>(
+    shared: Arc<Shared<S>>,
+    to: To,
+    publication: Publication,
+    _place: OwnedSemaphorePermit,
+) -> Frames {
     match shared.office.publish(publication, shared.today.get()).await {
         Ok(()) => to.done(),
         Err(crate::office::Refused::Statement) => to.error(ErrorCode::RefusedStatement),

@@ -22,6 +22,9 @@ const READ_BUFFER: usize = 2 * 1_024;
 /// The rest of a large message, and some room to spare: a read that fills the buffer is followed by one more, which finds
 /// nothing.
 const READ_AHEAD: usize = LARGE_WIRE + FRAME_HEADER + 64 - READ_BUFFER;
+/// What is looked at in a row for a message: as much as the largest one has, so that frames without content keep nobody
+/// waiting for longer than messages do.
+const AT_ONCE: usize = 2 * READ_BUFFER + READ_AHEAD;
 /// A length of two bytes, and a mask.
 const FRAME_HEADER: usize = 8;
 /// Messages that are handed to the system together, if they are ready: handing on each by itself costs as much as sealing it.
@@ -117,6 +120,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
 
     /// Reads before it hands on: what is handed on is soon followed by more, and would keep the peer from being heard.
     fn poll(&mut self, context: &mut Context<'_>, read: bool) -> Poll<Happened> {
+        self.stream.get_mut().allow(AT_ONCE);
         if read && let Poll::Ready(item) = Pin::new(&mut self.stream).poll_next(context) {
             return Poll::Ready(happened(item));
         }

@@ -161,6 +161,10 @@ async fn a_letter_must_carry_the_announced_postage_of_its_own() {
     assert_eq!(*rig.store.puts.borrow(), 0);
     let paid = postage(&challenge(&client, &id(1)), 2);
     assert_eq!(client.ask(post(paid)).await, Response::Posted);
+    assert_eq!(client.refused(post(paid)).await, ErrorCode::Postage, "it has paid once");
+    let mut later = rig.client().await;
+    let again = postage(&challenge(&later, &id(1)), 2);
+    assert_eq!(later.ask(post(again)).await, Response::Posted, "it is there, and was paid for again");
     assert_eq!(client.ask(chunk(5)).await, Response::Posted, "chunks are free");
 }
 

@@ -73,6 +73,36 @@ async fn a_flood_raises_the_price_for_those_who_come_later_and_an_hour_or_two_lo
     assert_eq!(rig.client().await.announcement.letter_effort, 0);
 }
 
+#[tokio::test]
+async fn letters_count_though_whoever_posted_them_has_hung_up() {
+    let rig = rig_with_little_room().await;
+    let early = early(&rig).await;
+    post(&rig, 0..64).await;
+    rig.store.shut();
+    for (mut client, first) in early.into_iter().zip((10_000..).step_by(16)) {
+        for seed in first..first + 16 {
+            client.send(letter(seed)).await;
+        }
+        // All are before the store, which holds them up.
+        rig.store.puts(64 + (first as usize - 10_000) + 16).await;
+        drop(client);
+    }
+    rig.store.open();
+    while rig.client().await.announcement.letter_effort < 3 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_letter_that_comes_again_makes_none_dearer() {
+    let rig = rig_with_little_room().await;
+    let mut client = rig.client().await;
+    for _ in 0..200 {
+        assert_eq!(client.ask(letter(1)).await, Response::Posted);
+    }
+    assert_eq!(rig.client().await.announcement.letter_effort, 0);
+}
+
 /// Sessions from quiet times: enough of them to raise the price to the most.
 async fn early(rig: &Rig) -> Vec<Client> {
     let mut clients = Vec::new();

@@ -41,6 +41,36 @@ async fn who_does_not_greet_in_time_is_dropped_whatever_stage_it_has_reached() {
 }
 
 #[tokio::test]
+async fn who_only_chatters_before_the_greeting_is_dropped_at_once() {
+    let rig = Rig::open_with(|config| config.limits.handshake_timeout = LONG).await;
+    let mut chattering = websocket(rig.address).await;
+    for _ in 0..8 {
+        chattering.send(Message::Pong(vec![].into())).await.unwrap();
+    }
+    let refused = async {
+        while chattering.send(Message::Pong(vec![].into())).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), refused).await.unwrap();
+}
+
+/// Else a few who take nothing in would keep the places of all.
+#[tokio::test]
+async fn what_is_posted_is_stored_though_nobody_takes_in_the_answers_before_it() {
+    let rig = Rig::open_with(|config| config.limits.requests_in_flight = 1_024).await;
+    let mut deaf = rig.client().await;
+    for _ in 0..1_000 {
+        deaf.send(Request::Group(Group { day: DAY, number: 0 })).await;
+    }
+    for seed in 0..20 {
+        deaf.send(letter(seed)).await;
+    }
+    tokio::time::timeout(Duration::from_secs(10), rig.store.puts(20)).await.unwrap();
+    assert_eq!(rig.client().await.ask(letter(0)).await, Response::Posted, "it is there");
+}
+
+#[tokio::test]
 async fn a_peer_that_has_gone_silent_is_asked_and_then_dropped() {
     let rig = Rig::open_with(|config| {
         config.limits.ping_interval = SHORT / 3;
