@@ -8,6 +8,7 @@ mod forward;
 mod init;
 mod listening;
 mod logging;
+mod open_files;
 mod progress;
 mod runtime;
 mod serve;

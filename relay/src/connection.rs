@@ -1,10 +1,10 @@
 //! One connection: WebSocket, handshake, session, requests and answers.
 
 mod answers;
+mod changes;
 mod frames;
 mod mirror;
 mod patience;
-mod post;
 mod read_ahead;
 mod requests;
 mod socket;

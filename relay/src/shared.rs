@@ -152,7 +152,13 @@ impl<S: Store> Shared<S> {
         {
             tracing::error!(%jump, "the relay keeps its day");
         }
-        self.clock_jumped.store(followed.is_err(), Ordering::Relaxed);
+        // A day of tolerance, for clocks that are set back a little at midnight.
+        let waits = self.today.get().since(self.clock.day()) > 1;
+        if waits && !self.clock_jumped.load(Ordering::Relaxed) {
+            let (day, clock) = (self.today.get(), self.clock.day());
+            tracing::error!(%day, %clock, "the clock is behind: nothing expires until it has caught up with the relay's day");
+        }
+        self.clock_jumped.store(followed.is_err() || waits, Ordering::Relaxed);
         followed.unwrap_or(false)
     }
 }

@@ -1,9 +1,10 @@
 //! `cssr-relay serve`.
 
-use super::{Failure, Serve, listening, logging, runtime};
+use super::{Failure, Serve, listening, logging, open_files, runtime};
 use crate::store::{Damage, JournalConfig, JournalStore, OpenError, SledConfig, SledStore, Store};
 use crate::{
-    Clock as _, Config, ConfigFile, Engine, Relay, Sandbox, SystemClock, TlsSection, read_key_file, serve_monitor,
+    Clock as _, Config, ConfigFile, Engine, Limits, Relay, Sandbox, SystemClock, TlsSection, read_key_file,
+    serve_monitor,
 };
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
@@ -45,6 +46,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
         ..
     } = file;
     let data = directory.clone();
+    let limits = Limits { connections: open_files::connections(limits.connections)?, ..limits };
     let config = Config { card, key, sealing, postage, room: quotas, limits, forwarders, accept_day };
 
     make_folder(&data).map_err(|error| Failure::failed(format_args!("the data folder {}: {error}", data.display())))?;

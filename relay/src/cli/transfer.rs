@@ -29,8 +29,8 @@ pub(super) fn import(Import { config, json, file }: &Import) -> Result<(), Failu
 
 pub(super) fn backup(Backup { config, json, letters, file }: &Backup) -> Result<(), Failure> {
     let (read, key) = read(config)?;
-    let folder = if config.is_dir() { config.clone() } else { config.parent().unwrap_or(Path::new("")).to_owned() };
-    let backup = transfer::Backup { folder: &folder, config: &read, key: &key, letters: *letters };
+    let file_of_config = if config.is_dir() { config.join(ConfigFile::NAME) } else { config.clone() };
+    let backup = transfer::Backup { file: &file_of_config, config: &read, key: &key, letters: *letters };
     let progress = Progress::start("envelopes");
     let summary = backup.write(file, &|| progress.step()).map_err(failed)?;
     drop(progress);

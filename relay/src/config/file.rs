@@ -10,7 +10,7 @@ use crate::store::Quotas;
 use cssr_proto::Card;
 use cssr_proto::postage::LETTER_EFFORT_MAX;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -78,7 +78,25 @@ impl FromStr for Engine {
     }
 }
 
+/// A path without steps that lead back, as far as its text tells.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
 impl ConfigFile {
+    /// The name of the file in a relay's folder.
+    pub(crate) const NAME: &str = NAME;
+
     /// Reads a file, or the `relay.toml` in a folder.
     ///
     /// # Errors
@@ -124,14 +142,25 @@ impl ConfigFile {
                 return Err(missing.into_iter().chain(tls.err()).collect());
             }
         };
+        let key_file = folder.join(key_file.unwrap_or_else(|| "relay.key".into()));
+        let data = folder.join(data.unwrap_or_else(|| "data".into()));
+        let mut others = vec![key_file.clone(), folder.join(NAME)];
+        others.extend(tls.iter().flat_map(|tls| [tls.files.certificate.clone(), tls.files.key.clone()]));
+        if others.iter().any(|other| plain(other).starts_with(plain(&data))) {
+            return Err(vec![ConfigError::Value {
+                key: "data",
+                found: format!("{:?}", data.display().to_string()),
+                allowed: "a folder of its own, in which nothing lies but the store: not relay.toml, the key or the certificate".into(),
+            }]);
+        }
         Ok(Self {
             card,
             listen: listen.unwrap_or_else(|| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8085))]),
             tls,
             metrics,
             sandbox,
-            key_file: folder.join(key_file.unwrap_or_else(|| "relay.key".into())),
-            data: folder.join(data.unwrap_or_else(|| "data".into())),
+            key_file,
+            data,
             engine: engine.unwrap_or_default(),
             quotas,
             forwarders: forwarders.unwrap_or_default(),
@@ -228,6 +257,19 @@ mod tests {
 
     fn parse(text: &str) -> Result<ConfigFile, ConfigErrors> {
         ConfigFile::parse(&format!("{CARD}{text}"), Path::new("/srv/relay"))
+    }
+
+    #[test]
+    fn the_store_lies_in_a_folder_of_its_own() {
+        for data in [".", "", "./", "..", "data/..", "/srv", "/srv/relay", "/"] {
+            let error = parse(&format!("data = {data:?}")).unwrap_err().to_string();
+            assert!(error.contains("\"data\"") && error.contains("of its own"), "{data}: {error}");
+        }
+        assert!(parse("key_file = \"data/relay.key\"").is_err());
+        assert!(parse("key_file = \"data/../relay.key\"").is_ok());
+        for data in ["data", "./data", "/srv/relay/data", "../store", "relay.toml.d"] {
+            assert!(parse(&format!("data = {data:?}")).is_ok(), "{data}");
+        }
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! What is done for each request of a session (protocol, section 12.2).
 
 use super::answers::Frames;
+use super::changes::Changes;
 use super::frames::{To, error, one};
 use super::mirror;
-use super::post::Poster;
 use crate::office::Served;
 use crate::shared::Shared;
 use crate::shares::Holder;
-use crate::store::{BurnOutcome, Kind, Store, StoreError};
+use crate::store::{Kind, Store, StoreError};
 use cssr_proto::frame::Frame;
 use cssr_proto::index::Group;
 use cssr_proto::parcel::BurnKey;
@@ -32,7 +32,7 @@ pub(super) struct Requests<S> {
     role: Role,
     session: HandshakeHash,
     announcement: Announcement,
-    poster: Poster<S>,
+    changes: Changes<S>,
     /// What the last request was answered from, if it was for the directory.
     shown: Option<Arc<Served>>,
     stopped: watch::Receiver<bool>,
@@ -60,9 +60,9 @@ impl<S: Store> Requests<S> {
         holder: Holder,
         stopped: watch::Receiver<bool>,
     ) -> Self {
-        let poster = Poster::new(Arc::clone(&shared), session, announcement, holder);
+        let changes = Changes::new(Arc::clone(&shared), session, announcement, holder);
         let reader = RequestReader::new(SEAT_PUBLICATION_MAX);
-        Self { shared, reader, role: Role::Fresh, session, announcement, poster, shown: None, stopped }
+        Self { shared, reader, role: Role::Fresh, session, announcement, changes, shown: None, stopped }
     }
 
     /// How many requests may be unanswered.
@@ -86,7 +86,7 @@ impl<S: Store> Requests<S> {
                 let answer = if unanswered >= self.in_flight() {
                     // A client counts its chunks as it posts them.
                     if let Request::Post(post) = &request {
-                        self.poster.skip(post);
+                        self.changes.skip(post);
                     }
                     Err(ErrorCode::TooManyRequests)
                 } else {
@@ -135,8 +135,8 @@ impl<S: Store> Requests<S> {
             }),
             Request::Fetch(id) => to.later(fetch(shared, to, id)),
             Request::DirectoryByHash(hash) => to.later(directory_by_hash(shared, to, hash)),
-            Request::Post(post) => return Ok(self.poster.post(to, post)),
-            Request::Burn { id, key } => return Ok(burn(shared, to, id, BurnKey::from_bytes(key)).boxed()),
+            Request::Post(post) => return Ok(self.changes.post(to, post)),
+            Request::Burn { id, key } => return Ok(self.changes.burn(to, id, BurnKey::from_bytes(key))),
             Request::Publish(publication) => {
                 let place = Arc::clone(&shared.publications).try_acquire_owned().map_err(|_| ErrorCode::Busy)?;
                 return Ok(by_itself(&self.shared, to, publish(shared, to, publication, place)));
@@ -263,15 +263,6 @@ async fn fetch<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId) -> Resu
 async fn directory_by_hash<S: Store>(shared: Arc<Shared<S>>, to: To, hash: Hash) -> Result<Frames, ErrorCode> {
     let directory = shared.office.directory(hash).await.map_err(|error| shared.store_failed(&error))?;
     Ok(to.bytes(directory.unwrap_or_default().into(), &shared.lane))
-}
-
-async fn burn<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId, key: BurnKey) -> Frames {
-    match shared.store.burn(id, key).await {
-        // What was never there, or has expired, is gone as was asked for.
-        Ok(BurnOutcome::Burned | BurnOutcome::Absent) => to.done(),
-        Ok(BurnOutcome::Refused) => to.error(ErrorCode::RefusedBurn),
-        Err(error) => to.error(shared.store_failed(&error)),
-    }
 }
 
 async fn publish<S: Store>(

@@ -17,12 +17,12 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-const CONFIG: &str = "relay.toml";
+const CONFIG: &str = ConfigFile::NAME;
 
 /// What to back up.
 pub(crate) struct Backup<'a> {
-    /// The folder of `relay.toml`.
-    pub(crate) folder: &'a Path,
+    /// The file of the configuration, whatever its name is.
+    pub(crate) file: &'a Path,
     pub(crate) config: &'a ConfigFile,
     pub(crate) key: &'a RelaySecretKey,
     /// What batches list, too.
@@ -32,13 +32,13 @@ pub(crate) struct Backup<'a> {
 impl Backup<'_> {
     /// Writes it into a file. A relay may be running, but for one on sled.
     pub(crate) fn write(&self, path: &Path, seen: &dyn Fn()) -> Result<Summary, TransferError> {
-        let Self { folder, config, key, letters } = self;
-        let file = folder.join(CONFIG);
-        let text = std::fs::read_to_string(&file).map_err(at(&file))?;
+        let Self { file, config, key, letters } = self;
+        let text = std::fs::read_to_string(file).map_err(at(file))?;
         if text.len() > CONFIG_MAX {
             return Err(TransferError::Config(format!("{CONFIG} has more than {CONFIG_MAX} bytes")));
         }
-        Paths::of(&text, folder)?;
+        // As a restore will find them: in a folder with another name.
+        Paths::of(&text, Path::new("restored"))?;
         let place = Place::new(config, key.public());
         // What it is about first, so that nothing in it is newer than its statements know of: see `SHELVES`.
         let source = match place.source(if *letters { Extent::Listed } else { Extent::Heads }) {

@@ -21,7 +21,7 @@ pub(crate) enum TransferError {
     #[error("{0} is there already, and is left as it is")]
     Exists(PathBuf),
     /// There is what an interrupted attempt may have left.
-    #[error("{0} is there; if an interrupted attempt has left it, remove it")]
+    #[error("{0} is there; if an interrupted attempt has left it, overwrite the keys that are in it, and remove it")]
     Unfinished(PathBuf),
     /// The store holds something.
     #[error("the store in {0} is not empty, and is left as it is")]
@@ -39,7 +39,9 @@ pub(crate) enum TransferError {
     #[error("{0}")]
     OtherPurpose(&'static str),
     /// Paths that a backup cannot put back.
-    #[error("relay.toml puts {0} outside of its own folder, and a backup holds one folder")]
+    #[error(
+        "relay.toml puts {0} outside of its own folder, or names it by its whole path, and a backup holds one folder, whatever its name: write the path as it is within the folder"
+    )]
     Elsewhere(&'static str),
     /// The configuration does not hold.
     #[error("{0}")]

@@ -15,6 +15,7 @@ use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 /// A store as `relay.toml` describes it.
@@ -182,6 +183,20 @@ async fn settle<S: Store>(store: &S, statements: &Statements, outline: &Outline)
     Ok(())
 }
 
+/// Overwrites the keys in a folder: removing them alone would leave them on the disk.
+fn overwrite_keys(folder: &Path) -> std::io::Result<()> {
+    for entry in folder.read_dir()? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "key") && path.symlink_metadata()?.is_file() {
+            let file = File::options().write(true).open(&path)?;
+            let length = usize::try_from(file.metadata()?.len()).map_err(std::io::Error::other)?;
+            file.write_all_at(&vec![0; length], 0)?;
+            file.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
 /// A folder that is being made, beside where it will be. It goes if nothing comes of it.
 pub(super) struct Staged {
     pub(super) path: PathBuf,
@@ -212,7 +227,10 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         if !self.kept {
-            // There may be nothing.
+            // There may be nothing; and what cannot be overwritten is removed all the same.
+            for folder in ["", "keys", "data", "data/keys"] {
+                let _ = overwrite_keys(&self.path.join(folder));
+            }
             let _ = std::fs::remove_dir_all(&self.path);
         }
     }

@@ -10,6 +10,9 @@ use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
 /// A file that only its owner may read, and that has its name once it is finished. One that is dropped before is removed.
 pub(super) struct Output {
     path: PathBuf,
@@ -24,10 +27,15 @@ impl Output {
         if path.symlink_metadata().is_ok() {
             return Err(TransferError::Exists(path.to_owned()));
         }
-        let mut suffix = [0; 8];
-        getrandom::fill(&mut suffix).map_err(|error| at(path)(io::Error::other(error)))?;
-        let temporary = folder(path).join(format!(".{:016x}.new", u64::from_be_bytes(suffix)));
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(at(path))?;
+        // A name that is seen: what is interrupted leaves it behind, with all that was written.
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".unfinished");
+        let temporary = path.with_file_name(name);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
+        let file = file.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => TransferError::Unfinished(temporary.clone()),
+            _ => at(path)(error),
+        })?;
         let output = Self {
             path: path.to_owned(),
             temporary,
@@ -58,8 +66,7 @@ impl Output {
         let finish = |output: &mut Self| -> io::Result<()> {
             output.file.flush()?;
             output.file.get_ref().sync_all()?;
-            std::fs::hard_link(&output.temporary, &output.path)?;
-            std::fs::remove_file(&output.temporary)?;
+            name_it(&output.temporary, &output.path)?;
             File::open(folder(&output.path))?.sync_all()
         };
         finish(&mut self).map_err(|error| match error.kind() {
@@ -71,6 +78,18 @@ impl Output {
     fn write(&mut self, bytes: &[u8]) -> Result<(), TransferError> {
         self.hash.update(bytes);
         self.file.write_all(bytes).map_err(at(&self.path))
+    }
+}
+
+/// Gives a file its name if there is none of that name.
+fn name_it(temporary: &Path, path: &Path) -> io::Result<()> {
+    match renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE) {
+        // A file system that cannot; one that has no second names for a file can.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            std::fs::hard_link(temporary, path)?;
+            std::fs::remove_file(temporary)
+        }
+        other => Ok(other?),
     }
 }
 

@@ -218,7 +218,9 @@ async fn fails(arguments: &[&str]) {
     .await;
     let (folder, mut secrets) = (folder.path(), Secrets::default());
     Authority::new().issue().write(folder);
-    let relay = Running::start_for_limits(folder, arguments).await;
+    // What is written beyond a limit, which comes below, must fail and not kill.
+    let through = ["sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\""];
+    let relay = Running::start_through(&through, folder, arguments).await;
     office.open(async || relay.client().await, Head::genesis(letter_genesis(&key))).await;
     let mut client = relay.client().await;
     secrets.add_client(&client);

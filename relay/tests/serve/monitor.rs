@@ -132,6 +132,17 @@ async fn a_relay_without_an_office_says_that_nobody_can_send() {
     assert_eq!(alarms(&rig.monitor), (Health::Failing, vec!["no_note"]));
 }
 
+/// Days that should have passed have not: what should be destroyed is not.
+#[tokio::test]
+async fn a_clock_that_is_days_behind_is_an_alarm() {
+    let rig = opened().await;
+    for (behind, doubted) in [(1, false), (2, true), (40, true), (0, false)] {
+        rig.clock.set_day(DAY.minus(behind));
+        rig.handle.tick().await;
+        assert_eq!(alarms(&rig.monitor).1.contains(&"clock_doubted"), doubted, "{behind}");
+    }
+}
+
 #[tokio::test]
 async fn a_clock_that_is_not_believed_is_an_alarm() {
     let rig = opened().await;

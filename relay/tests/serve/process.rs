@@ -65,10 +65,10 @@ impl Running {
         Self::run(&[&["serve", "--config", path(folder)], arguments].concat(), others(folder)).await
     }
 
-    /// The same, if files may come to be limited in size (`setrlimit`): what is written beyond fails then, and does not kill.
-    pub async fn start_for_limits(folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = Command::new("sh");
-        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_cssr-relay")]);
+    /// The same, by another program that turns into it.
+    pub async fn start_through(other: &[&str], folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(other[0]);
+        command.args(&other[1..]).arg(env!("CARGO_BIN_EXE_cssr-relay"));
         command.args(["serve", "--config", path(folder)]).args(arguments);
         command.stdin(Stdio::null()).kill_on_drop(true);
         Self::spawn(command, false, others(folder)).await

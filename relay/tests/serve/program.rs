@@ -1,8 +1,12 @@
 //! The program: `init`, `serve`, signals.
 
-use crate::process::{Running, configured, initialised, path, run, today};
+use crate::client::letter;
+use crate::process::{Running, SEAL_AT_ONCE, configured, initialised, path, run, today};
+use cssr_proto::index::{Head, letter_genesis};
+use cssr_proto::response::Response;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn init_makes_a_private_key_and_never_replaces_one() {
@@ -104,6 +108,29 @@ async fn a_second_relay_on_the_same_folder_is_refused() {
     assert_eq!((output.status.code(), out.as_str()), (Some(1), ""), "{err}");
     assert!(err.contains("data"), "{err}");
     relay.stop("-TERM").await;
+}
+
+#[tokio::test]
+async fn connections_leave_the_store_the_files_that_it_needs() {
+    let (folder, mut office, key) = configured(&format!("{SEAL_AT_ONCE}connections = 900\n")).await;
+    let relay = Running::start_through(&["prlimit", "--nofile=280:280"], folder.path(), &[]).await;
+    office.open(async || relay.client().await, Head::genesis(letter_genesis(&key))).await;
+    let mut client = relay.client().await;
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        idle.push(TcpStream::connect(relay.address).await.unwrap());
+    }
+    // The first of its kind and day, for which files are made.
+    assert_eq!(client.ask(letter(1)).await, Response::Posted);
+    drop(idle);
+    let said = relay.stop("-TERM").await;
+    assert!(said.contains("fewer connections than configured") && !said.contains("failed"), "{said}");
+
+    let mut command = tokio::process::Command::new("prlimit");
+    command.args(["--nofile=260:260", env!("CARGO_BIN_EXE_cssr-relay"), "serve", "--config", path(folder.path())]);
+    let output = command.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("LimitNOFILE"));
 }
 
 #[tokio::test]

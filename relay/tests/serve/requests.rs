@@ -107,6 +107,26 @@ async fn a_letter_is_listed_once_it_is_sealed_and_comes_back_intact_with_its_gro
     }
 }
 
+/// Even if the post must wait, and whether or not anybody takes in its answer.
+#[tokio::test]
+async fn what_is_burned_after_it_was_posted_is_burned_though_nothing_was_answered_yet() {
+    let rig = Rig::open().await;
+    let mut client = rig.client().await;
+    rig.store.shut();
+    for seed in 0..8 {
+        client.send(chunk(seed)).await;
+        client.send(Request::Burn { id: id(seed), key: *burn_key(seed).as_bytes() }).await;
+    }
+    rig.store.puts(8).await;
+    rig.store.open();
+    for seed in 0..8 {
+        assert_eq!((client.receive().await, client.receive().await), (Response::Posted, Response::Burned), "{seed}");
+    }
+    for seed in 0..8 {
+        assert_eq!(client.ask(Request::Fetch(id(seed))).await, Response::Chunk(None), "{seed}");
+    }
+}
+
 #[tokio::test]
 async fn a_chunk_can_be_looked_for_fetched_and_burned() {
     let rig = Rig::open().await;

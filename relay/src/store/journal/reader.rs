@@ -63,7 +63,12 @@ impl JournalReader {
     pub(super) fn open_on(disk: Arc<dyn Disk>, config: &JournalConfig, extent: Extent) -> Result<Self, OpenError> {
         let home = Home::new(disk, config.directory.clone());
         let lock = if extent == Extent::All { Some(locked_existing(&home)?) } else { None };
-        let manifest = Manifest::read(&*home.disk, &home.root)?.ok_or(OpenError::NoStore)?;
+        let manifest = match Manifest::read(&*home.disk, &home.root)? {
+            Some(manifest) => manifest,
+            // Without days it was never begun.
+            None if home.disk.list(&home.keys).is_ok_and(|keys| !keys.is_empty()) => return Err(OpenError::NoManifest),
+            None => return Err(OpenError::NoStore),
+        };
         if !manifest.is_for(&config.relay) {
             return Err(OpenError::Chain("they belong to a relay with another key"));
         }
@@ -75,11 +80,16 @@ impl JournalReader {
             if extent == Extent::Heads && !open.contains(&id.kind.byte()) {
                 continue;
             }
-            if let Some(family) = FamilyReader::open(&home, id, extent)? {
-                if !family.batches.is_empty() {
-                    open.remove(&id.kind.byte());
+            match FamilyReader::open(&home, id, extent)? {
+                Some(family) => {
+                    if !family.batches.is_empty() {
+                        open.remove(&id.kind.byte());
+                    }
+                    families.insert(id, family);
                 }
-                families.insert(id, family);
+                // A day is destroyed, taken out of the manifest, and only then are its files removed.
+                None if is_missing(&home, id)? => return Err(OpenError::NoKey(id.to_string())),
+                None => {}
             }
         }
         let heads = [Kind::Letter, Kind::Chunk].map(|kind| head(&families, kind, manifest.head(kind)));
@@ -94,6 +104,13 @@ impl JournalReader {
     fn family(&self, kind: Kind, day: Day) -> Result<&FamilyReader, StoreError> {
         self.families.get(&VolumeId { kind, day }).ok_or(StoreError::Misuse("a day that is not there"))
     }
+}
+
+/// Whether a day that cannot be opened has not expired meanwhile.
+fn is_missing(home: &Home, id: VolumeId) -> Result<bool, OpenError> {
+    let key = DayKey::load(&*home.disk, &home.keys, id).map_err(io("read a day's key"))?;
+    let manifest = Manifest::read(&*home.disk, &home.root)?.ok_or(OpenError::NoManifest)?;
+    Ok(!matches!(key, Loaded::Destroyed) && manifest.families().any(|listed| listed == id))
 }
 
 fn head(families: &BTreeMap<VolumeId, FamilyReader>, kind: Kind, known: Head) -> Head {

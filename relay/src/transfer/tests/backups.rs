@@ -1,6 +1,7 @@
 //! Backups: of relays that run, and what of them comes back.
 
 use super::*;
+use crate::transfer::place::Staged;
 use crate::transfer::{Backup, restore};
 use crate::{ConfigFile, read_key_file, write_key_file};
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,7 +13,8 @@ fn configure(home: &Home, more: &str) {
 
 fn back_up(home: &Home, letters: bool, name: &str) -> Result<Summary, TransferError> {
     let config = ConfigFile::read(home.folder.path()).unwrap();
-    let backup = Backup { folder: home.folder.path(), config: &config, key: &key(), letters };
+    let file = home.folder.path().join("relay.toml");
+    let backup = Backup { file: &file, config: &config, key: &key(), letters };
     backup.write(&home.path(name), &nothing)
 }
 
@@ -151,6 +153,68 @@ async fn nothing_is_restored_over_anything_and_nothing_half_done_is_left() {
 }
 
 #[tokio::test]
+async fn what_is_backed_up_is_what_the_file_says_that_was_named() {
+    let home = Home::new(Engine::Journal);
+    configure(&home, "letters_max = 7\n");
+    let named = home.path("other.toml");
+    std::fs::write(&named, format!("card = \"{CARD}\"\nletters_max = 8\n")).unwrap();
+    let config = ConfigFile::read(&named).unwrap();
+    let backup = Backup { file: &named, config: &config, key: &key(), letters: false };
+    backup.write(&home.path("backup"), &nothing).unwrap();
+    let (new, _) = restored(&home, "backup", TODAY).await;
+    assert!(std::fs::read_to_string(new.path("relay").join("relay.toml")).unwrap().contains("letters_max = 8"));
+}
+
+/// Who restores it would learn too late that nothing is in it.
+#[tokio::test]
+async fn a_store_of_which_a_day_or_the_manifest_is_missing_is_not_backed_up() {
+    for missing in ["keys/letters-20000.key", "days/letters-20000/journal", "manifest"] {
+        let home = Home::new(Engine::Journal);
+        configure(&home, "");
+        home.fill().await;
+        std::fs::remove_file(home.path("data").join(missing)).unwrap();
+        let error = back_up(&home, true, "backup").unwrap_err();
+        assert!(matches!(error, TransferError::Open { .. }), "{missing}: {error}");
+    }
+    let home = Home::new(Engine::Journal);
+    configure(&home, "");
+    home.fill().await;
+    std::fs::write(home.path("data/keys/letters-20000.key"), [7; 8_192]).unwrap();
+    back_up(&home, true, "backup").unwrap_err();
+    assert!(!home.path("backup").exists() && !home.path("backup.unfinished").exists());
+}
+
+#[tokio::test]
+async fn what_an_interrupted_backup_has_left_is_seen_and_told() {
+    let home = Home::new(Engine::Journal);
+    configure(&home, "");
+    home.fill().await;
+    std::fs::write(home.path("backup.unfinished"), "a key").unwrap();
+    let error = back_up(&home, false, "backup").unwrap_err();
+    assert!(matches!(&error, TransferError::Unfinished(path) if *path == home.path("backup.unfinished")), "{error}");
+    assert_eq!(std::fs::read(home.path("backup.unfinished")).unwrap(), b"a key", "it is left as it is");
+}
+
+#[test]
+fn keys_of_what_was_not_finished_are_overwritten() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("relay");
+    let staged = Staged::for_folder(&path).unwrap();
+    std::fs::create_dir_all(staged.path.join("data/keys")).unwrap();
+    let keys = ["relay.key", "data/keys/letters-20000.key"].map(|name| staged.path.join(name));
+    for (number, key) in keys.iter().enumerate() {
+        std::fs::write(key, [7; 100]).unwrap();
+        // A second name for the same bytes on the disk, to see what becomes of them.
+        std::fs::hard_link(key, folder.path().join(number.to_string())).unwrap();
+    }
+    drop(staged);
+    assert_eq!(names(folder.path()), ["0", "1"]);
+    for name in ["0", "1"] {
+        assert_eq!(std::fs::read(folder.path().join(name)).unwrap(), [0; 100]);
+    }
+}
+
+#[tokio::test]
 async fn a_relay_that_has_never_run_is_backed_up_and_one_spread_over_folders_is_not() {
     let home = Home::new(Engine::Journal);
     configure(&home, "");
@@ -158,7 +222,9 @@ async fn a_relay_that_has_never_run_is_backed_up_and_one_spread_over_folders_is_
     let (new, _) = restored(&home, "backup", TODAY).await;
     assert_eq!(names(&new.path("relay")), ["relay.key", "relay.toml"]);
 
-    for lines in ["data = \"/elsewhere\"", "key_file = \"../relay.key\""] {
+    // By its whole path it would be outside of any other folder.
+    let whole = format!("data = \"{}\"", home.path("data").display());
+    for lines in ["data = \"/elsewhere\"", "key_file = \"../relay.key\"", &whole] {
         std::fs::write(home.path("relay.toml"), format!("card = \"{CARD}\"\n{lines}\n")).unwrap();
         let error = back_up(&home, false, "other").unwrap_err();
         assert!(matches!(error, TransferError::Elsewhere(_)), "{error}");

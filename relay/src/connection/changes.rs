@@ -1,13 +1,13 @@
-//! Posting: postage, a place among the writes, the store.
+//! Posting and burning: postage, a place among the writes, the store, in the order in which a session asks for it.
 
 use super::answers::Frames;
 use super::frames::To;
 use super::requests::{Answering, by_itself, ready};
 use crate::shared::Shared;
 use crate::shares::{Holder, Place};
-use crate::store::{Kind, Put, PutOutcome, Store};
+use crate::store::{BurnOutcome, Kind, Put, PutOutcome, Store};
 use cssr_proto::EnvelopeId;
-use cssr_proto::parcel::BurnHash;
+use cssr_proto::parcel::{BurnHash, BurnKey};
 use cssr_proto::postage::{CHUNKS_PER_POSTAGE, Challenge, Postage};
 use cssr_proto::request::Post;
 use cssr_proto::session::{Announcement, HandshakeHash};
@@ -16,13 +16,18 @@ use cssr_proto::wire_error::ErrorCode;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared as SharedFuture};
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
+use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
 /// Posts of one session that may come at the effort of its beginning though it has risen: twice the letters of a visit
 /// without words, and two postages of chunks.
 const LETTERS: u64 = 16;
 const CHUNKS: u64 = 2 * CHUNKS_PER_POSTAGE;
 
+/// When there are so many unfinished things, those that are finished are forgotten.
+const FORGET: usize = 128;
 /// Postages of letters that one session may come with.
 const POSTAGES: usize = 4_096;
 
@@ -43,8 +48,8 @@ impl Paid {
     }
 }
 
-/// The posts of one session.
-pub(super) struct Poster<S> {
+/// The posts and burns of one session.
+pub(super) struct Changes<S> {
     shared: Arc<Shared<S>>,
     session: HandshakeHash,
     announcement: Announcement,
@@ -55,11 +60,13 @@ pub(super) struct Poster<S> {
     chunks: u64,
     /// Postages of letters that have come, if there must be any.
     used: HashSet<(EnvelopeId, [u8; POSTAGE_SOLUTION])>,
+    /// What was begun and may not be finished: posts of chunks, and what was burned. The last one has waited for those before.
+    before: Vec<oneshot::Receiver<Infallible>>,
     /// Whether the last chunk that carried postage has paid, for itself and those that follow it.
     paid: Paid,
 }
 
-impl<S: Store> Poster<S> {
+impl<S: Store> Changes<S> {
     pub(super) fn new(
         shared: Arc<Shared<S>>,
         session: HandshakeHash,
@@ -74,6 +81,7 @@ impl<S: Store> Poster<S> {
             letters: 0,
             chunks: 0,
             used: HashSet::new(),
+            before: Vec::new(),
             paid: Paid::Known(false),
         }
     }
@@ -91,7 +99,38 @@ impl<S: Store> Poster<S> {
         if kind == Kind::Letter && self.announcement.letter_effort > 0 && !self.pays_anew(&post) {
             return ready(to.error(ErrorCode::Postage));
         }
-        by_itself(&self.shared, to, store(Arc::clone(&self.shared), to, post, paid, place))
+        // No letter is ever burned.
+        let unfinished = (kind == Kind::Chunk).then(|| self.begin());
+        let stored = store(Arc::clone(&self.shared), to, post, paid, place);
+        by_itself(&self.shared, to, async move {
+            let _unfinished = unfinished;
+            stored.await
+        })
+    }
+
+    /// Burns a chunk, after all that this session has posted and burned before.
+    pub(super) fn burn(&mut self, to: To, id: EnvelopeId, key: BurnKey) -> Answering {
+        let before = std::mem::take(&mut self.before);
+        let unfinished = self.begin();
+        let shared = Arc::clone(&self.shared);
+        by_itself(&self.shared, to, async move {
+            let _unfinished = unfinished;
+            for finished in before {
+                // It says nothing but that it is gone.
+                let _ = finished.await;
+            }
+            burn(shared, to, id, key).await
+        })
+    }
+
+    /// What is begun now is finished when the answer is dropped.
+    fn begin(&mut self) -> oneshot::Sender<Infallible> {
+        let (unfinished, finished) = oneshot::channel();
+        if self.before.len() >= FORGET {
+            self.before.retain_mut(|before| before.try_recv() == Err(TryRecvError::Empty));
+        }
+        self.before.push(finished);
+        unfinished
     }
 
     /// Whether a letter does not come again with the postage that it came with before.
@@ -152,6 +191,15 @@ async fn store<S: Store>(shared: Arc<Shared<S>>, to: To, post: Post, paid: Paid,
         Ok(PutOutcome::Stored | PutOutcome::Already) => to.done(),
         Ok(PutOutcome::Conflict) => to.error(ErrorCode::Conflict),
         Ok(PutOutcome::Full) => to.error(ErrorCode::Full),
+        Err(error) => to.error(shared.store_failed(&error)),
+    }
+}
+
+async fn burn<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId, key: BurnKey) -> Frames {
+    match shared.store.burn(id, key).await {
+        // What was never there, or has expired, is gone as was asked for.
+        Ok(BurnOutcome::Burned | BurnOutcome::Absent) => to.done(),
+        Ok(BurnOutcome::Refused) => to.error(ErrorCode::RefusedBurn),
         Err(error) => to.error(shared.store_failed(&error)),
     }
 }
