@@ -17,6 +17,7 @@ mod helper;
 mod hostile;
 mod idle;
 mod index;
+mod junk;
 mod load;
 mod office;
 mod parts;
@@ -82,6 +83,8 @@ enum Part {
     Index,
     /// Honest visits while others do their worst.
     Flood,
+    /// What means nothing, and what it costs the relay and its sender.
+    Junk,
     /// Latency as letters and clients become more.
     Growth,
     /// An hour of quiet use; only if it is named.
@@ -121,6 +124,7 @@ pub(crate) fn run(options: &crate::Options, report: &mut Report) -> Result<(), F
                 Part::Idle => idle::run(&options, report).await?,
                 Part::Index => index::run(&options, report).await?,
                 Part::Flood => flood::run(&options, report).await?,
+                Part::Junk => junk::run(&options, report).await?,
                 Part::Growth => growth::run(&options, report).await?,
                 Part::Soak => soak::run(&options, report).await?,
             }

@@ -248,8 +248,12 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
         }
     }
 
-    /// Ends the connection after the answers to what came before, and this last one.
+    /// Ends the connection after the answers to what came before, and this last one. Only a courier's may be endless: those
+    /// are broken off.
     fn end_with(&mut self, error: requests::Answering) {
+        if self.requests.is_courier() {
+            self.answers = Answers::default();
+        }
         self.answers.push(error);
         self.ending = Some(End::Malformed);
     }

@@ -51,6 +51,18 @@ pub enum TlsError {
     Unusable(#[source] rustls::Error),
 }
 
+impl TlsError {
+    /// Whether it says nothing of what the files hold: the system could not read one just then.
+    fn is_passing(&self) -> bool {
+        let (Self::Certificate { error: FileFault::Io(error), .. } | Self::Key { error: FileFault::Io(error), .. }) =
+            self
+        else {
+            return false;
+        };
+        !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+    }
+}
+
 /// What is wrong with one file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -115,9 +127,12 @@ impl Tls {
         if *seen == now {
             return Ok(Reload::Unchanged);
         }
-        *seen = now;
-        let config = Arc::new(server_config(&self.0.files)?);
-        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        let read = server_config(&self.0.files);
+        // What could not be read may be in order, and is tried again.
+        if !read.as_ref().is_err_and(TlsError::is_passing) {
+            *seen = now;
+        }
+        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read?);
         Ok(Reload::Changed)
     }
 

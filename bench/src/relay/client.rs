@@ -72,6 +72,11 @@ impl Client {
         Ok(Self { socket, session, announcement, next: 0, waiting: None })
     }
 
+    /// Its connection alone.
+    pub(super) fn into_socket(self) -> WebSocket {
+        self.socket
+    }
+
     pub(super) fn handshake_hash(&self) -> &[u8; 32] {
         self.session.handshake_hash().as_bytes()
     }

@@ -21,6 +21,12 @@ const GOALS: &[(&str, Goal)] = &[
     ("idle.memory", AtMost(16.0)),
     ("idle.held", AtLeast(10_000.0)),
     ("index.ratio", AtLeast(0.5)),
+    // What it costs the relay, by what it costs the sender.
+    ("junk.oversized.ratio", AtMost(1.0)),
+    ("junk.malformed.ratio", AtMost(1.0)),
+    ("junk.unsealed.ratio", AtMost(1.0)),
+    ("junk.no_greeting.ratio", AtMost(1.0)),
+    ("junk.noise.ratio", AtMost(1.0)),
     ("flood.postage", AtMost(100.0)),
     ("flood.ratio", AtMost(3.0)),
     ("flood.lost", AtMost(0.0)),

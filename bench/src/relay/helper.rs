@@ -111,7 +111,7 @@ async fn serve() -> Result<(), RelayFailure> {
     }
 }
 
-/// Answers one client, on a WebSocket with the same settings as the relay's.
+/// Answers one client, on a WebSocket that reads in pieces of 8 KiB, as the real client does.
 async fn answer(stream: TcpStream) -> Result<(), RelayFailure> {
     stream.set_nodelay(true)?;
     let config = WebSocketConfig::default().read_buffer_size(8 * 1_024).write_buffer_size(0);

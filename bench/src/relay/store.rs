@@ -30,9 +30,9 @@ pub(super) async fn run(options: &Options, report: &mut Report) -> Result<(), Fa
         first_day(options, &mut rounds).await?;
         round_of::<engine::Default>(options, round, &mut rounds).await?;
         round_of::<SledStore>(options, round, &mut rounds).await?;
+        churn::<engine::Default>(options, &mut rounds).await?;
         bar.inc(1);
     }
-    churn::<engine::Default>(options, &mut rounds).await?;
     churn::<SledStore>(options, &mut rounds).await?;
     drop(bar);
     rounds.report(report)

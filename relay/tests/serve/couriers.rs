@@ -3,11 +3,11 @@
 use crate::client::{Client, burn_key, chunk, envelope, error, id, letter};
 use crate::office::{DAY, publish_roster};
 use crate::rig::{Rig, genesis, relay_public_key};
-use cssr_proto::frame::EnvelopeKind;
+use cssr_proto::frame::{EnvelopeKind, Frame, Head as FrameHead};
 use cssr_proto::index::{Head, chunk_genesis};
 use cssr_proto::request::{NextBatches, Request};
 use cssr_proto::response::Response;
-use cssr_proto::wire_error::ErrorCode;
+use cssr_proto::wire_error::{ERROR_KIND, ErrorCode};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -180,6 +180,18 @@ async fn a_courier_that_is_revoked_while_it_watches_is_told_nothing_more() {
     rig.handle.seal().await;
     assert_eq!(error(&courier.receive().await), ErrorCode::RefusedCourier);
     assert_eq!(courier.refused(Request::Drain(FROM_START)).await, ErrorCode::RefusedCourier);
+}
+
+/// Whatever is sealed meanwhile.
+#[tokio::test]
+async fn a_courier_that_breaks_the_protocol_while_it_watches_is_told_so_and_dropped() {
+    let rig = Rig::open().await;
+    let mut courier = rig.courier().await;
+    courier.send(Request::Watch(FROM_START)).await;
+    assert!(matches!(courier.receive().await, Response::CaughtUp(_)));
+    courier.send_frame(&Frame::small(FrameHead::single(0x03, 1), id(0).as_bytes()).unwrap()).await;
+    assert_eq!(courier.frame().await.unwrap().head().kind, ERROR_KIND);
+    courier.ends().await;
 }
 
 #[tokio::test]
