@@ -129,7 +129,7 @@ impl Default for Efforts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections open at once; who comes later is turned away before a byte is read, and so is who has as many as are
-    /// left. Default: 900, because a process may open 1,024 files where nobody raised that, and the store needs some.
+    /// left, and so fewer where the system lets the program open fewer files than these and 256 besides. Default: 900.
     /// Each takes about 16 KiB, and up to 16 KiB more for each request of it that is being carried out.
     pub connections: usize,
     /// Requests of one connection that may be unanswered, as announced to it. Default: 64, a megabyte of chunks: enough

@@ -14,10 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// How long to wait when no connection can be accepted, which is when the process has too many files open: less would
 /// only burn the processor until some are closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long what is stored for nobody any more may take at the end, when there is no time left.
+const LAST_WORKS: Duration = Duration::from_secs(2);
 
 /// Why a relay stopped.
 #[derive(Debug, thiserror::Error)]
@@ -141,12 +144,14 @@ impl<S: Store> Relay<S> {
         // Every connection holds a receiver, or has ended.
         let _ = stop.send(true);
         let ended = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(shared.limits.shutdown_timeout, ended).await.is_err() {
+        let until = Instant::now() + shared.limits.shutdown_timeout;
+        if tokio::time::timeout_at(until, ended).await.is_err() {
             tracing::warn!(connections = connections.len(), "connections did not end in time and are cut");
             connections.shutdown().await;
         }
         // What was posted last may have nobody left who waits for it.
-        let _ = tokio::time::timeout(shared.limits.shutdown_timeout, shared.works.finished()).await;
+        let until = until.max(Instant::now() + LAST_WORKS);
+        let _ = tokio::time::timeout_at(until, shared.works.finished()).await;
         sealer.abort();
         // Cancelled, as was asked for; there is no other result.
         let _ = sealer.await;

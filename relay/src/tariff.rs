@@ -1,6 +1,6 @@
 //! What a post costs: nothing in quiet times, and more the faster the room that is left would fill.
 //!
-//! For each kind there is a bucket that every post fills by one, and that empties within an hour. It holds a 64th of the
+//! For each kind there is a bucket that every new envelope fills by one, and that empties within an hour. It holds a 64th of the
 //! room that is left. Up to there a post costs the least effort; from there it rises with the square of the excess, and
 //! at twice the bucket it costs the most. So a burst of testimony costs nobody anything, and a flood soon costs more than
 //! it gains: at the least effort it would take two and a half days to fill the relay, and the fuller the relay is the

@@ -59,7 +59,9 @@ impl TlsError {
         else {
             return false;
         };
-        !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+        use rustix::io::Errno;
+        const PASSING: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO];
+        error.raw_os_error().is_some_and(|code| PASSING.contains(&Errno::from_raw_os_error(code)))
     }
 }
 
@@ -117,7 +119,7 @@ impl Tls {
     }
 
     /// Reads the files again if they have changed. If they are not good the certificate stays that was, and the files are
-    /// not read again before they change.
+    /// not read again before they change, unless the system could not read them just then.
     ///
     /// # Errors
     /// See [`TlsError`].

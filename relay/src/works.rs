@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// More than is ever under way: places bound it.
+/// More than is ever under way: all of it has a place.
 const MOST: u32 = 1 << 20;
 
 /// All such work of a relay.

@@ -146,7 +146,9 @@ impl ConfigFile {
         let data = folder.join(data.unwrap_or_else(|| "data".into()));
         let mut others = vec![key_file.clone(), folder.join(NAME)];
         others.extend(tls.iter().flat_map(|tls| [tls.files.certificate.clone(), tls.files.key.clone()]));
-        if others.iter().any(|other| plain(other).starts_with(plain(&data))) {
+        // Folders that are named from where the program runs may be the same.
+        let whole = |path: &Path| plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
+        if others.iter().any(|other| whole(other).starts_with(whole(&data))) {
             return Err(vec![ConfigError::Value {
                 key: "data",
                 found: format!("{:?}", data.display().to_string()),

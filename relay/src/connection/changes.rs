@@ -110,6 +110,9 @@ impl<S: Store> Changes<S> {
 
     /// Burns a chunk, after all that this session has posted and burned before.
     pub(super) fn burn(&mut self, to: To, id: EnvelopeId, key: BurnKey) -> Answering {
+        let Some(place) = self.shared.in_flight(Kind::Chunk).take(self.holder) else {
+            return ready(to.error(ErrorCode::Busy));
+        };
         let before = std::mem::take(&mut self.before);
         let unfinished = self.begin();
         let shared = Arc::clone(&self.shared);
@@ -119,6 +122,7 @@ impl<S: Store> Changes<S> {
                 // It says nothing but that it is gone.
                 let _ = finished.await;
             }
+            let _place = place;
             burn(shared, to, id, key).await
         })
     }

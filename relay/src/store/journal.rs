@@ -100,7 +100,7 @@ pub struct JournalConfig {
 /// # Limits of this engine
 /// - **A batch that is much larger than the one before it** may be written into space that was preallocated in two or more
 ///   steps, and those tell whoever has the disk and the day's key which of its envelopes came before a step and which after.
-///   Batches of up to 128 envelopes, or of as many as the last one had, show nothing.
+///   Batches of up to 128 envelopes, or of up to 512 if the last one had as many, show nothing.
 /// - **Flash memory** may keep old copies of what was overwritten. A day's key is what must not be found; keep the folder of
 ///   keys on a device that erases, or encrypt the disk.
 /// - **A batch is lost** if both copies of one of its records go bad. The others are served, and it is counted in

@@ -157,10 +157,12 @@ impl Ledger {
         stranded
     }
 
-    /// The ids of a day that wait, ascending.
-    pub(super) fn waiting(&self, kind: Kind, day: Day) -> Vec<EnvelopeId> {
-        let listing = self.lane(kind).days.get(&day);
-        listing.map(Listing::waiting).unwrap_or_default()
+    /// The ids of a day that no batch lists, those among them that none can list any more, ascending.
+    pub(super) fn unlisted(&self, kind: Kind, day: Day) -> Vec<EnvelopeId> {
+        let Some(listing) = self.lane(kind).days.get(&day) else { return Vec::new() };
+        let mut ids: Vec<EnvelopeId> = listing.pending.iter().chain(&listing.stranded).copied().collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// How many ids of a day wait.

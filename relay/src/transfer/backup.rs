@@ -78,13 +78,14 @@ pub(crate) async fn restore(folder: &Path, path: &Path, today: Day, seen: &dyn F
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
         return Err(TransferError::Exists(folder.to_owned()));
     }
-    let staged = Staged::for_folder(folder)?;
+    let mut staged = Staged::for_folder(folder)?;
     let paths = Paths::of(text, &staged.path)?;
     for made in [Some(staged.path.as_path()), paths.key.parent(), paths.place.data.parent()].into_iter().flatten() {
         DirBuilder::new().recursive(true).mode(0o700).create(made).map_err(at(made))?;
     }
     let file = staged.path.join(CONFIG);
     write_new(&file, text.as_bytes()).map_err(at(&file))?;
+    staged.key = Some(paths.key.clone());
     write_key_file(&paths.key, &key).map_err(|error| {
         at(&paths.key)(match error {
             KeyFileError::Io(error) => error,

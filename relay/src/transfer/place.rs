@@ -183,23 +183,32 @@ async fn settle<S: Store>(store: &S, statements: &Statements, outline: &Outline)
     Ok(())
 }
 
-/// Overwrites the keys in a folder: removing them alone would leave them on the disk.
+/// Overwrites the keys of days in a folder and those below it: removing them alone would leave them on the disk.
 fn overwrite_keys(folder: &Path) -> std::io::Result<()> {
     for entry in folder.read_dir()? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "key") && path.symlink_metadata()?.is_file() {
-            let file = File::options().write(true).open(&path)?;
-            let length = usize::try_from(file.metadata()?.len()).map_err(std::io::Error::other)?;
-            file.write_all_at(&vec![0; length], 0)?;
-            file.sync_all()?;
+        let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+        if kind.is_dir() {
+            overwrite_keys(&path)?;
+        } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "key") {
+            overwrite(&path)?;
         }
     }
     Ok(())
 }
 
+/// Overwrites a small file.
+fn overwrite(path: &Path) -> std::io::Result<()> {
+    let file = File::options().write(true).open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).map_err(std::io::Error::other)?;
+    file.write_all_at(&vec![0; length], 0)?;
+    file.sync_all()
+}
+
 /// A folder that is being made, beside where it will be. It goes if nothing comes of it.
 pub(super) struct Staged {
     pub(super) path: PathBuf,
+    /// The relay's key in it, if there is one.
+    pub(super) key: Option<PathBuf>,
     kept: bool,
 }
 
@@ -212,7 +221,7 @@ impl Staged {
         if staged.symlink_metadata().is_ok() {
             return Err(TransferError::Unfinished(staged));
         }
-        Ok(Self { path: staged, kept: false })
+        Ok(Self { path: staged, key: None, kept: false })
     }
 
     /// Takes its place, where there may be an empty folder.
@@ -228,9 +237,8 @@ impl Drop for Staged {
     fn drop(&mut self) {
         if !self.kept {
             // There may be nothing; and what cannot be overwritten is removed all the same.
-            for folder in ["", "keys", "data", "data/keys"] {
-                let _ = overwrite_keys(&self.path.join(folder));
-            }
+            let _ = self.key.iter().try_for_each(|key| overwrite(key));
+            let _ = overwrite_keys(&self.path);
             let _ = std::fs::remove_dir_all(&self.path);
         }
     }

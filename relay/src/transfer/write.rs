@@ -1,13 +1,13 @@
 //! Writing a file.
 
 use super::error::{TransferError, at};
-use super::format::{MAGIC, Section};
+use super::format::{CONFIG_MAX, MAGIC, Section};
 use super::rules::Rules;
 use cssr_proto::Hash;
 use sha2::{Digest as _, Sha256};
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, ErrorKind, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -95,8 +95,12 @@ fn name_it(temporary: &Path, path: &Path) -> io::Result<()> {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        // Gone already if it was finished.
-        let _ = std::fs::remove_file(&self.temporary);
+        // Gone already if it was finished. The relay's key stands behind the configuration, if there is one.
+        if self.temporary.exists() {
+            let _ = self.file.get_ref().write_all_at(&vec![0; CONFIG_MAX + 4_096], 0);
+            let _ = self.file.get_ref().sync_all();
+            let _ = std::fs::remove_file(&self.temporary);
+        }
     }
 }
 

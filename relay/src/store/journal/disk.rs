@@ -235,9 +235,7 @@ pub(super) fn is_bad_block(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| BAD.contains(&Errno::from_raw_os_error(code)))
 }
 
-/// Whether a call failed for want of space, or of a file that may be open: then it has changed nothing, and may succeed later.
+/// Whether a call failed for want of space: then it has changed nothing, and may succeed later.
 pub(super) fn is_full(error: &io::Error) -> bool {
-    let too_many_files = |code| [Errno::MFILE, Errno::NFILE].contains(&Errno::from_raw_os_error(code));
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
-        || error.raw_os_error().is_some_and(too_many_files)
 }

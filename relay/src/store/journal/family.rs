@@ -21,7 +21,7 @@ use cssr_proto::sizes::{ENVELOPE_ID, HASH, TAG};
 use cssr_proto::{Envelope, EnvelopeId};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(super) const JOURNAL: &str = "journal";
@@ -70,6 +70,8 @@ pub(super) struct Family {
     burst: AtomicUsize,
     /// Whether there may be an index.
     has_index: AtomicBool,
+    /// Whether something could not be read: an index would make that last.
+    is_partial: bool,
     /// Whether space was given back since the family was opened.
     is_trimmed: AtomicBool,
     syncs: Arc<AtomicU64>,
@@ -85,6 +87,7 @@ pub(super) struct Files {
     pub(super) key: DayKey,
     pub(super) journal: Arc<dyn DiskFile>,
     pub(super) burned: Option<Arc<dyn DiskFile>>,
+    pub(super) unreadable: AtomicU32,
 }
 
 impl Files {
@@ -99,7 +102,7 @@ impl Files {
         };
         burned.iter().try_for_each(|file| file.sync())?;
         disk.sync_folder(folder)?;
-        Ok(Self { id, folder: folder.to_owned(), key, journal, burned })
+        Ok(Self { id, folder: folder.to_owned(), key, journal, burned, unreadable: AtomicU32::new(0) })
     }
 
     /// Opens files that are there.
@@ -109,7 +112,7 @@ impl Files {
             Kind::Letter => None,
             Kind::Chunk => Some(disk.open(&folder.join(BURNED))?),
         };
-        Ok(Self { id, folder: folder.to_owned(), key, journal, burned })
+        Ok(Self { id, folder: folder.to_owned(), key, journal, burned, unreadable: AtomicU32::new(0) })
     }
 
     /// What there is beside the index.
@@ -119,20 +122,47 @@ impl Files {
 
     /// The record, or what else there is, at a position. Only its header is read.
     pub(super) fn header(&self, position: u32) -> io::Result<Found<Header>> {
-        header(&*self.journal, &self.key, position)
+        self.or_unreadable(header(&*self.journal, &self.key, position))
     }
 
     /// A record with its body.
     pub(super) fn record(&self, position: u32) -> io::Result<Found<(Header, Vec<u8>)>> {
-        record(&*self.journal, &self.key, position)
+        self.or_unreadable(record(&*self.journal, &self.key, position))
+    }
+
+    /// What the disk cannot read is damaged like what is not as it was written; but it may be there again some day, and what
+    /// it says is not known.
+    fn or_unreadable<T>(&self, found: io::Result<Found<T>>) -> io::Result<Found<T>> {
+        match found {
+            Err(error) if is_bad_block(&error) => Ok(self.unreadable()),
+            other => other,
+        }
+    }
+
+    fn unreadable<T>(&self) -> Found<T> {
+        self.unreadable.fetch_add(1, Ordering::Relaxed);
+        Found::Damaged
+    }
+
+    /// How many times the disk could not read something of these files.
+    pub(super) fn times_unreadable(&self) -> u32 {
+        self.unreadable.load(Ordering::Relaxed)
+    }
+
+    /// Whether a record does not open, and not because it could not be read.
+    pub(super) fn is_torn(&self, position: u32) -> io::Result<bool> {
+        // Not what the system remembers to have read.
+        self.journal.forget_cached()?;
+        Ok(matches!(record(&*self.journal, &self.key, position)?, Found::Damaged))
     }
 
     /// The header of a record of which every byte that it needs is as it was written, and whether the others are, too. What
     /// was never written is blank to its end.
     pub(super) fn whole_record(&self, position: u32) -> io::Result<Found<(Header, bool)>> {
         let mut bytes = vec![0; RECORD];
-        if !read(&*self.journal, &mut bytes, offset(position, RECORD))? {
-            return Ok(Found::Damaged);
+        match self.journal.read_at(&mut bytes, offset(position, RECORD)) {
+            Err(error) if is_bad_block(&error) => return Ok(self.unreadable()),
+            other => drop(other?),
         }
         let Some(record) = bytes.first_chunk_mut::<RECORD>() else { return Ok(Found::Damaged) };
         let head = *record.first_chunk::<HEADER>().unwrap_or(&[0; HEADER]);
@@ -146,7 +176,7 @@ impl Files {
 
     /// The mark at a position of the file of marks.
     pub(super) fn mark(&self, position: u32) -> io::Result<Found<Mark>> {
-        self.burned.as_ref().map_or(Ok(Found::Blank), |file| mark(&**file, &self.key, position))
+        self.or_unreadable(self.burned.as_ref().map_or(Ok(Found::Blank), |file| mark(&**file, &self.key, position)))
     }
 }
 
@@ -158,7 +188,7 @@ impl Family {
         has_index: bool,
         syncs: Arc<AtomicU64>,
     ) -> io::Result<Self> {
-        let Files { id, folder, key, journal, burned } = files;
+        let Files { id, folder, key, journal, burned, unreadable } = files;
         let records = Mutex::new(Space::new(Arc::clone(&journal), RECORD, records)?);
         let marks = match &burned {
             Some(file) => Some(Mutex::new(Space::new(Arc::clone(file), MARK, marks)?)),
@@ -174,6 +204,7 @@ impl Family {
             marks,
             burst: AtomicUsize::new(0),
             has_index: AtomicBool::new(has_index),
+            is_partial: unreadable.into_inner() > 0,
             is_trimmed: AtomicBool::new(false),
             syncs,
             #[cfg(test)]
@@ -338,9 +369,9 @@ impl Family {
         self.marks.iter().try_for_each(|marks| lock(marks).trim())
     }
 
-    /// Whether there is no index.
+    /// Whether there is no index and should be one.
     pub(super) fn wants_index(&self) -> bool {
-        !self.has_index.load(Ordering::Relaxed)
+        !self.is_partial && !self.has_index.load(Ordering::Relaxed)
     }
 
     /// There is, or may be, an index now, which is true until the next change.
@@ -372,28 +403,16 @@ fn offset(position: u32, unit: usize) -> u64 {
     u64::from(position) * unit as u64
 }
 
-/// Reads what stands at an offset; `false` if it has gone bad.
-fn read(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
-    match file.read_at(buffer, offset) {
-        Err(error) if is_bad_block(&error) => Ok(false),
-        other => other.map(|_| true),
-    }
-}
-
 fn header(journal: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<Header>> {
     let mut bytes = [0; HEADER];
-    Ok(match read(journal, &mut bytes, offset(position, RECORD))? {
-        true => open_header(key, position, &bytes),
-        false => Found::Damaged,
-    })
+    journal.read_at(&mut bytes, offset(position, RECORD))?;
+    Ok(open_header(key, position, &bytes))
 }
 
 fn record(journal: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<(Header, Vec<u8>)>> {
     let mut bytes = vec![0; RECORD];
-    Ok(match read(journal, &mut bytes, offset(position, RECORD))? {
-        true => opened(key, position, bytes),
-        false => Found::Damaged,
-    })
+    journal.read_at(&mut bytes, offset(position, RECORD))?;
+    Ok(opened(key, position, bytes))
 }
 
 fn opened(key: &DayKey, position: u32, mut bytes: Vec<u8>) -> Found<(Header, Vec<u8>)> {
@@ -415,9 +434,7 @@ fn enveloped(found: Found<(Header, Vec<u8>)>) -> Result<(Header, Envelope), Fami
 
 fn mark(file: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<Mark>> {
     let mut bytes = [0; MARK];
-    if !read(file, &mut bytes, offset(position, MARK))? {
-        return Ok(Found::Damaged);
-    }
+    file.read_at(&mut bytes, offset(position, MARK))?;
     if bytes.iter().all(|byte| *byte == 0) {
         return Ok(Found::Blank);
     }

@@ -5,7 +5,7 @@
 //! a small file   framed bytes || the same framed bytes
 //! ```
 
-use super::disk::{Disk, is_bad_block, is_full};
+use super::disk::{Disk, DiskFile, is_bad_block, is_full};
 use cssr_proto::sha256;
 use cssr_proto::sizes::HASH;
 use std::io::{self, ErrorKind};
@@ -42,6 +42,30 @@ pub(super) fn write(disk: &dyn Disk, folder: &Path, name: &str, bytes: &[u8]) ->
 
 /// Reads a file, if it is there.
 pub(super) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    read_with(disk, path, |_, _, error| Err(error))
+}
+
+/// The same, with zeros for what the disk cannot read: for what is there twice, or not believed if anything is wrong with it.
+pub(super) fn read_what_can_be(disk: &dyn Disk, path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    read_with(disk, path, |file, bytes, error| {
+        if !is_bad_block(&error) {
+            return Err(error);
+        }
+        for (number, block) in bytes.chunks_mut(BLOCK).enumerate() {
+            match file.read_at(block, (number * BLOCK) as u64) {
+                Err(error) if is_bad_block(&error) => block.fill(0),
+                other => drop(other?),
+            }
+        }
+        Ok(bytes.len())
+    })
+}
+
+fn read_with(
+    disk: &dyn Disk,
+    path: &Path,
+    otherwise: impl FnOnce(&dyn DiskFile, &mut [u8], io::Error) -> io::Result<usize>,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let file = match disk.open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -49,19 +73,8 @@ pub(super) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Zeroizing<
     };
     let length = usize::try_from(file.length()?).map_err(io::Error::other)?;
     let mut bytes = Zeroizing::new(vec![0; length]);
-    match file.read_at(&mut bytes, 0) {
-        Ok(read) => bytes.truncate(read),
-        // What can be read of it: the other copy may be there.
-        Err(error) if is_bad_block(&error) => {
-            for (number, block) in bytes.chunks_mut(BLOCK).enumerate() {
-                match file.read_at(block, (number * BLOCK) as u64) {
-                    Err(error) if is_bad_block(&error) => block.fill(0),
-                    other => drop(other?),
-                }
-            }
-        }
-        Err(error) => return Err(error),
-    }
+    let read = file.read_at(&mut bytes, 0).or_else(|error| otherwise(&*file, &mut bytes, error))?;
+    bytes.truncate(read);
     Ok(Some(bytes))
 }
 

@@ -61,7 +61,7 @@ pub(super) fn write(disk: &dyn Disk, family: &Family, ledger: &Ledger, nonce: &N
 
 /// Reads the index; `None` if there is none that is true.
 pub(super) fn read(disk: &dyn Disk, files: &Files) -> io::Result<Option<Contents>> {
-    let Some(mut sealed) = files::read(disk, &files.folder.join(NAME))? else { return Ok(None) };
+    let Some(mut sealed) = files::read_what_can_be(disk, &files.folder.join(NAME))? else { return Ok(None) };
     Ok(open(&mut sealed, &files.key).and_then(decode))
 }
 
@@ -88,7 +88,7 @@ fn open<'a>(sealed: &'a mut [u8], key: &DayKey) -> Option<&'a [u8]> {
 
 fn encode(family: &Family, ledger: &Ledger) -> Option<Vec<u8>> {
     let (kind, day) = (family.id().kind, family.id().day);
-    let (batches, waiting) = (ledger.batches(kind, day), ledger.waiting(kind, day));
+    let (batches, waiting) = (ledger.batches(kind, day), ledger.unlisted(kind, day));
     let mut out = Vec::new();
     let count = |n: usize| u32::try_from(n).ok().map(u32::to_be_bytes);
     let mut spots = Vec::new();

@@ -98,7 +98,9 @@ impl DayKey {
 
     /// Reads a key from its file. A sign in either copy counts: whoever began to destroy a key meant to.
     pub(super) fn load(disk: &dyn Disk, folder: &Path, id: VolumeId) -> io::Result<Loaded> {
-        let Some(content) = files::read(disk, &folder.join(id.key_name()))? else { return Ok(Loaded::Missing) };
+        let Some(content) = files::read_what_can_be(disk, &folder.join(id.key_name()))? else {
+            return Ok(Loaded::Missing);
+        };
         if files::whole_copies(&content).any(|copy| copy == DESTROYED) {
             return Ok(Loaded::Destroyed);
         }

@@ -71,7 +71,7 @@ impl Manifest {
 
     /// The manifest of a store; `None` if there is none.
     pub(super) fn read(disk: &dyn Disk, root: &Path) -> Result<Option<Self>, OpenError> {
-        let Some(content) = files::read(disk, &root.join(NAME)).map_err(io("read the manifest"))? else {
+        let Some(content) = files::read_what_can_be(disk, &root.join(NAME)).map_err(io("read the manifest"))? else {
             return Ok(None);
         };
         let manifest = files::whole_copies(&content).find_map(|copy| minicbor::decode::<Self>(copy).ok());

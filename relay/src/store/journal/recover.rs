@@ -12,7 +12,6 @@ use super::files;
 use super::index::{self, Contents};
 use super::key::{DayKey, Loaded};
 use super::manifest::Manifest;
-use super::record::Found;
 use super::scan::{Depth, Scanned, scan, settle};
 use super::spare::Spare;
 use super::statements::Statements;
@@ -242,19 +241,15 @@ impl Recovery<'_> {
                 settle(&files).and_then(|()| scan(&files, Depth::Headers, &|| ())).map_err(io("read a journal"))?
             }
         };
-        let Scanned { contents, mut unburned, torn, damaged, lost, .. } = scanned;
-        if id.kind == Kind::Chunk {
-            // It may be put again somewhere else, and burned there; then nothing must be left of it here. Read once more, in
-            // case it was the reading that failed.
-            for position in torn {
-                let is_torn = matches!(files.record(position), Ok(Found::Damaged));
-                unburned.extend(is_torn.then_some(position));
-            }
-        }
+        let Scanned { contents, unburned, mut torn, damaged, lost, .. } = scanned;
+        // A chunk may be put again somewhere else, and burned there; then nothing must be left of it here.
+        torn.retain(|position| id.kind == Kind::Chunk && files.is_torn(*position).unwrap_or_default());
         let taken = (contents.taken.as_slice(), contents.marks_taken.as_slice());
         let family = Family::new(files, taken, has_index, Arc::clone(self.syncs));
         let family = family.map_err(io("open a journal"))?;
         family.erase(&unburned).map_err(io("erase what was burned"))?;
+        // Where it cannot be overwritten it stays damaged.
+        let _ = family.erase(&torn);
         family.expect(contents.batches.last().map_or(0, |batch| batch.ids().len()));
         self.families.insert(id, Arc::new(family));
         self.damage.blocks += damaged.len() as u64;

@@ -16,6 +16,10 @@ const READERS: u32 = 128;
 /// Positions for which a thread of its own is worth while.
 const FEWEST: u32 = 512;
 
+/// What cannot be read may be a batch, and of that there is a copy. If more could not be read both might be missing, and the
+/// next batch would get the number of one that was announced.
+const MOST_UNREADABLE: u32 = 1;
+
 /// How closely to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
@@ -114,6 +118,9 @@ pub(super) fn scan(files: &Files, depth: Depth, seen: &(dyn Fn() + Sync)) -> io:
         }
     }
     sort_out(files, &mut scanned, envelopes, marks)?;
+    if depth == Depth::Headers && files.times_unreadable() > MOST_UNREADABLE {
+        return Err(io::Error::other("the disk cannot read several blocks of it"));
+    }
     Ok(scanned)
 }
 

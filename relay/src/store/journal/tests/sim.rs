@@ -138,6 +138,13 @@ impl Sim {
         }
     }
 
+    /// And another one.
+    pub(super) fn spoil_another(&self, path: &Path, sector: u64) {
+        let mut world = self.world();
+        let Some(Node::File(inode)) = world.volatile.get(path).copied() else { panic!("{path:?} is no file") };
+        world.bad.insert((inode, sector));
+    }
+
     /// From now on no file gets more space than it has.
     pub(super) fn no_more_space(&self) {
         self.world().no_more_space = true;
