@@ -29,7 +29,7 @@ const CHUNKS: u64 = 2 * CHUNKS_PER_POSTAGE;
 /// When there are so many unfinished things, those that are finished are forgotten.
 const FORGET: usize = 128;
 /// Postages of letters that one session may come with.
-const POSTAGES: usize = 4_096;
+const POSTAGES: usize = 256;
 
 /// Whether something has been paid for.
 #[derive(Clone)]
