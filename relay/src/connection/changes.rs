@@ -1,4 +1,4 @@
-//! Posting and burning: postage, a place among the writes, the store, in the order in which a session asks for it.
+//! Posting and burning: postage, a place among the writes, the store. A burn waits for what its session asked for before.
 
 use super::answers::Frames;
 use super::frames::To;

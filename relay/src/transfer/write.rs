@@ -97,6 +97,8 @@ impl Drop for Output {
     fn drop(&mut self) {
         // Gone already if it was finished. The relay's key stands behind the configuration, if there is one.
         if self.temporary.exists() {
+            // What is written later would stand in the place of the zeros.
+            let _ = self.file.flush();
             let _ = self.file.get_ref().write_all_at(&vec![0; CONFIG_MAX + 4_096], 0);
             let _ = self.file.get_ref().sync_all();
             let _ = std::fs::remove_file(&self.temporary);

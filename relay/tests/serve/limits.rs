@@ -114,8 +114,8 @@ async fn a_courier_may_watch_for_as_long_as_it_likes() {
     assert!(matches!(watching.await.unwrap(), Response::Batch(..)));
 }
 
-#[tokio::test]
-async fn a_peer_that_asks_and_takes_nothing_in_is_dropped() {
+/// A peer that has asked for more than any socket buffers, and a relay that drops it only because it does not take it in.
+async fn asking() -> (Rig, Client) {
     let rig = Rig::open_with(|config| {
         config.limits.write_timeout = SHORT;
         config.limits.silence_timeout = LONG;
@@ -124,12 +124,18 @@ async fn a_peer_that_asks_and_takes_nothing_in_is_dropped() {
     })
     .await;
     let mut client = rig.client().await;
-    // 1,024 groups are 64 MiB, more than any socket buffers.
+    // 64 MiB.
     for _ in 0..1_024 {
         if !client.try_send(Request::Group(Group { day: DAY, number: 0 })).await {
             break;
         }
     }
+    (rig, client)
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_and_takes_nothing_in_is_dropped() {
+    let (rig, mut client) = asking().await;
     let others = std::iter::repeat_n((), 3);
     for () in others {
         assert!(matches!(rig.client().await.ask(Request::Note).await, Response::Note(_)), "others are served");
@@ -146,19 +152,7 @@ async fn a_peer_that_asks_and_takes_nothing_in_is_dropped() {
 /// By little: what waits for it is never all taken in within the time that it has.
 #[tokio::test]
 async fn a_peer_that_takes_in_a_little_now_and_then_is_dropped() {
-    let rig = Rig::open_with(|config| {
-        config.limits.write_timeout = SHORT;
-        config.limits.silence_timeout = LONG;
-        config.limits.idle_timeout = LONG;
-        config.limits.requests_in_flight = 1_024;
-    })
-    .await;
-    let mut client = rig.client().await;
-    for number in 0..1_024 {
-        if !client.try_send(Request::Group(Group { day: DAY, number })).await {
-            break;
-        }
-    }
+    let (_rig, client) = asking().await;
     let mut stream = client.socket.into_inner();
     let (mut taken, begun) = (0, Instant::now());
     // 10 kB a second, of 64 MiB; a read of the rest then finds what the sockets held.

@@ -109,14 +109,14 @@ fn a_sector_that_cannot_be_read_costs_no_more_than_what_stood_in_it() {
             // All of small files; of the others the first sectors of some records, and some of their bodies.
             let sectors = (0..sectors).filter(|sector| sectors < 64 || sector % 32 == 0 || sector % 32 == 7);
             for sector in sectors {
-                sim.spoil(None);
+                sim.spoil(&[]);
                 if path.ends_with("index") {
                     // It is there again.
                     drop(open(&sim, 1).unwrap());
                 } else {
                     without_index(&sim);
                 }
-                sim.spoil(Some((&path, sector)));
+                sim.spoil(&[(&path, sector)]);
                 let store = open(&sim, 1).unwrap_or_else(|error| panic!("{path:?}, sector {sector}: {error}"));
                 let found = whole(&store).await;
                 assert!(found.0 >= LISTED + WAITING - 1, "{path:?}, sector {sector}: {found:?}");
@@ -124,7 +124,7 @@ fn a_sector_that_cannot_be_read_costs_no_more_than_what_stood_in_it() {
                 drop(store);
             }
         }
-        sim.spoil(None);
+        sim.spoil(&[]);
         assert_eq!(whole(&open(&sim, 1).unwrap()).await, (LISTED + WAITING, 0, 0), "nothing was made of it");
     });
 }
@@ -135,12 +135,12 @@ fn a_journal_of_which_much_cannot_be_read_is_not_opened() {
     block_on(async {
         let (sim, batches) = filled().await;
         without_index(&sim);
-        let bytes = sim.read(&journal());
+        let journal = &*journal();
+        let bytes = sim.read(journal);
         let records: Vec<_> = (0..bytes.len() / RECORD).filter(|n| bytes[n * RECORD..][..8] != [0; 8]).collect();
-        sim.spoil(Some((&journal(), (records[0] * RECORD / 512) as u64)));
-        sim.spoil_another(&journal(), (records[1] * RECORD / 512) as u64);
+        sim.spoil(&[0, 1].map(|n| (journal, (records[n] * RECORD / 512) as u64)));
         assert!(matches!(open(&sim, 1), Err(OpenError::Io { .. })));
-        sim.spoil(None);
+        sim.spoil(&[]);
         let store = open(&sim, 1).unwrap();
         assert_eq!(store.batches(Kind::Letter, day(0)).await.unwrap(), batches, "nothing was made of it");
     });
@@ -161,9 +161,9 @@ fn a_torn_copy_of_a_chunk_does_not_outlive_its_burning() {
         sim.change(&path, |bytes| bytes[at + RECORD - 512..at + RECORD].fill(0));
         without_index(&sim);
         assert!(sim.read(&path).windows(1_000).any(|window| window == &torn[HEADER..HEADER + 1_000]));
-        sim.spoil(Some((&path, (at / 512) as u64 + 4)));
+        sim.spoil(&[(&path, (at / 512) as u64 + 4)]);
         drop(open(&sim, 2).unwrap());
-        sim.spoil(None);
+        sim.spoil(&[]);
         let found = |bytes: Vec<u8>| bytes.windows(1_000).any(|window| window == &torn[HEADER..HEADER + 1_000]);
         assert!(found(sim.read(&path)), "what could only not be read is left");
         let store = open(&sim, 1).unwrap();

@@ -128,21 +128,14 @@ impl Sim {
         self.world().syncs
     }
 
-    /// From now on a sector of a file cannot be read; none at all, if there is no file.
-    pub(super) fn spoil(&self, sector: Option<(&Path, u64)>) {
+    /// From now on these sectors of files cannot be read, and all others can.
+    pub(super) fn spoil(&self, sectors: &[(&Path, u64)]) {
         let mut world = self.world();
         world.bad.clear();
-        if let Some((path, sector)) = sector {
-            let Some(Node::File(inode)) = world.volatile.get(path).copied() else { panic!("{path:?} is no file") };
-            world.bad.insert((inode, sector));
+        for (path, sector) in sectors {
+            let Some(Node::File(inode)) = world.volatile.get(*path).copied() else { panic!("{path:?} is no file") };
+            world.bad.insert((inode, *sector));
         }
-    }
-
-    /// And another one.
-    pub(super) fn spoil_another(&self, path: &Path, sector: u64) {
-        let mut world = self.world();
-        let Some(Node::File(inode)) = world.volatile.get(path).copied() else { panic!("{path:?} is no file") };
-        world.bad.insert((inode, sector));
     }
 
     /// From now on no file gets more space than it has.
