@@ -129,8 +129,9 @@ impl Default for Efforts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections open at once; who comes later is turned away before a byte is read, and so is who has as many as are
-    /// left, and so fewer where the system lets the program open fewer files than these and 256 besides. Default: 900.
-    /// Each takes about 16 KiB, and up to 16 KiB more for each request of it that is being carried out.
+    /// left: one network, or one of several ways on which nobody can be told apart. Fewer where the system lets the program
+    /// open fewer files than these and 256 besides. Default: 900. Each takes about 16 KiB, and up to 16 KiB more for each
+    /// request of it that is being carried out.
     pub connections: usize,
     /// Requests of one connection that may be unanswered, as announced to it. Default: 64, a megabyte of chunks: enough
     /// to fill a link of 1 MB/s over Tor, little enough to hold in memory.
@@ -154,7 +155,8 @@ pub struct Limits {
     /// How long a session without courier rights may leave the relay without a request, all answers given. Default:
     /// 300 s: a visit never pauses; what does is holding a place.
     pub idle_timeout: Duration,
-    /// How long writing may take of what is written together, which is up to two frames. Default: 120 s, as for reading.
+    /// How long writing may take of what is written together, which is up to two frames. Default: 120 s, so whoever is sent
+    /// large frames and takes in fewer than 273 bytes a second is dropped.
     pub write_timeout: Duration,
     /// How long ending in good order may take; connections that have not ended by then are cut. Default: 10 s, well below
     /// the 90 s that systemd allows.

@@ -52,6 +52,12 @@ impl Listeners {
         self.all.len()
     }
 
+    /// Whether there is one, and nobody reaches it but by what runs on this machine.
+    pub(crate) fn is_one_of_this_machine(&self) -> bool {
+        let is_local = |listener: &TcpListener| listener.local_addr().is_ok_and(|at| at.ip().is_loopback());
+        matches!(self.all.as_slice(), [(listener, _)] if is_local(listener))
+    }
+
     fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let (before, after) = self.all.split_at(self.first.min(self.all.len()));
         for (asked, (listener, tls)) in after.iter().chain(before).enumerate() {

@@ -113,7 +113,8 @@ impl<S: Store> Relay<S> {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
         let Self { shared, commands, expiry_due, handle: _handle } = self;
-        let mut listener = listener.into();
+        let mut listeners = listener.into();
+        let only_way = listeners.is_one_of_this_machine();
         let sealer = tokio::spawn(sealer::run(Arc::clone(&shared), commands, expiry_due));
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -121,26 +122,23 @@ impl<S: Store> Relay<S> {
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                accepted = listener.accept() => match accepted {
-                    Ok(Accepted { stream, peer, .. }) => {
-                        let holder = shared.holder(peer);
-                        match shared.connections.take(holder) {
-                            Some(place) => {
-                                let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
-                                connections.spawn(async move {
-                                    connect(shared, stream, holder, stopped).await;
-                                    drop(place);
-                                });
-                            }
-                            None => shared.counts.turned_away(),
+                accepted = listeners.accept() => match accepted {
+                    Ok(Accepted { stream, peer, listener }) => match shared.enter(peer, listener, only_way) {
+                        Some((holder, entry)) => {
+                            let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
+                            connections.spawn(async move {
+                                connect(shared, stream, holder, stopped).await;
+                                drop(entry);
+                            });
                         }
-                    }
+                        None => shared.counts.turned_away(),
+                    },
                     Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
                 },
                 Some(_) = connections.join_next() => {}
             }
         }
-        drop(listener);
+        drop(listeners);
         // Every connection holds a receiver, or has ended.
         let _ = stop.send(true);
         let ended = async { while connections.join_next().await.is_some() {} };

@@ -8,7 +8,7 @@ use crate::lane::Lane;
 use crate::monitor::{Circumstances, Monitor};
 use crate::office::{Office, OfficeError};
 use crate::sealing::Arrivals;
-use crate::shares::{Holder, Holders, Shares};
+use crate::shares::{Holder, Holders, Place, Shares};
 use crate::store::{Kind, Quotas, Store, StoreError};
 use crate::tariff::Tariff;
 use crate::today::{ClockJump, Today};
@@ -39,7 +39,9 @@ pub(crate) struct Shared<S> {
     pub(crate) counts: Counts,
     pub(crate) monitor: Monitor,
     pub(crate) lane: Lane,
-    pub(crate) connections: Arc<Shares>,
+    connections: Arc<Shares>,
+    /// Places that the ways have on which nobody can be told apart.
+    ways: Arc<Shares>,
     holders: Holders,
     forwarders: Vec<IpAddr>,
     letters: Arc<Shares>,
@@ -49,6 +51,13 @@ pub(crate) struct Shared<S> {
     pub(crate) trouble: Trouble,
     room: Quotas,
     clock_jumped: AtomicBool,
+}
+
+/// The places of one connection, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    _place: Place,
+    _way: Option<Place>,
 }
 
 /// Why a relay does not start.
@@ -89,6 +98,7 @@ impl<S: Store> Shared<S> {
             monitor: Monitor::default(),
             lane: Lane::default(),
             connections: Shares::new(limits.connections),
+            ways: Shares::new(limits.connections),
             holders: Holders::default(),
             forwarders,
             letters: Shares::new(limits.letters_in_flight),
@@ -115,9 +125,16 @@ impl<S: Store> Shared<S> {
         self.tariff.effort(kind, self.clock.elapsed())
     }
 
-    /// Who a new connection belongs to.
-    pub(crate) fn holder(&self, peer: SocketAddr) -> Holder {
-        self.holders.of(peer, &self.forwarders)
+    /// Who a new connection belongs to, and what it holds while it lasts; `None` if there is no place for it.
+    pub(crate) fn enter(&self, peer: SocketAddr, listener: usize, only_way: bool) -> Option<(Holder, Entry)> {
+        let holder = self.holders.of(peer, &self.forwarders);
+        let way = self.holders.way(peer, &self.forwarders, listener);
+        let way = match way {
+            // The only way may be used by all; one of several leaves something to the others, and to who comes directly.
+            Some(way) if !only_way || !self.forwarders.is_empty() => Some(self.ways.take(way)?),
+            _ => None,
+        };
+        Some((holder, Entry { _place: self.connections.take(holder)?, _way: way }))
     }
 
     /// Places for posts that are being made durable.

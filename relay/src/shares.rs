@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const IPV4_PREFIX: usize = 3;
 const IPV6_PREFIX: usize = 6;
 
-/// Who holds places, for as long as it does: all connections from one address prefix, or by one listener, or one connection.
+/// Who holds places, for as long as it does: all connections from one address prefix, or by one way, or one connection.
 ///
 /// A number that means something to this process only: no address is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +41,7 @@ impl Holders {
     /// from people who have nothing in common, so each connection counts for itself.
     pub(crate) fn of(&self, peer: SocketAddr, forwarders: &[IpAddr]) -> Holder {
         let address = peer.ip().to_canonical();
-        if address.is_loopback() || forwarders.contains(&address) {
+        if is_of_many(address, forwarders) {
             return Holder(self.connections.hash_one(self.next.fetch_add(1, Ordering::Relaxed)));
         }
         Holder(match address {
@@ -49,6 +49,21 @@ impl Holders {
             IpAddr::V6(address) => self.prefixes.hash_one(address.octets().first_chunk::<IPV6_PREFIX>()),
         })
     }
+
+    /// The way by which people come whom nothing tells apart: one of `forwarders`, or what runs on this machine behind one
+    /// of several listeners. `None` for who comes directly.
+    pub(crate) fn way(&self, peer: SocketAddr, forwarders: &[IpAddr], listener: usize) -> Option<Holder> {
+        let address = peer.ip().to_canonical();
+        is_of_many(address, forwarders).then(|| {
+            let forwarder = Some(address).filter(|address| !address.is_loopback());
+            forwarder.map_or(Holder::listener(listener), |forwarder| Holder(self.prefixes.hash_one(forwarder)))
+        })
+    }
+}
+
+/// Whether people who have nothing in common come from an address.
+fn is_of_many(address: IpAddr, forwarders: &[IpAddr]) -> bool {
+    address.is_loopback() || forwarders.contains(&address)
 }
 
 /// Places to be shared.
@@ -160,5 +175,17 @@ mod tests {
         for proxy in ["127.0.0.1:1", "[::1]:1", "192.0.2.9:1", "[::ffff:127.0.0.1]:1"] {
             assert_ne!(of(proxy), of(proxy), "{proxy}");
         }
+    }
+
+    #[test]
+    fn who_cannot_be_told_apart_comes_by_one_way() {
+        let (holders, forwarders) = (Holders::default(), ["192.0.2.9".parse().unwrap(), "192.0.2.10".parse().unwrap()]);
+        let way = |peer: &str, listener| holders.way(peer.parse().unwrap(), &forwarders, listener);
+        assert_eq!(way("198.51.100.1:1", 0), None);
+        assert!(way("192.0.2.9:1", 0).is_some());
+        assert_eq!(way("192.0.2.9:1", 0), way("[::ffff:192.0.2.9]:2", 1));
+        assert_ne!(way("192.0.2.9:1", 0), way("192.0.2.10:1", 0));
+        assert_eq!(way("127.0.0.1:1", 0), way("[::1]:2", 0));
+        assert_ne!(way("127.0.0.1:1", 0), way("127.0.0.1:1", 1));
     }
 }

@@ -235,6 +235,15 @@ fn neighbours_share_connections_and_a_stranger_and_a_proxy_find_theirs() {
         let forwarded = let_in(address, "198.51.100.99", 6).await;
         assert_eq!(forwarded.len(), 3, "people who have nothing in common");
         assert!(let_in(address, "198.51.100.1", 1).await.is_empty());
+        drop((neighbours, strangers));
+        let mut forwarded = forwarded;
+        while forwarded.len() < 6 {
+            forwarded.extend(let_in(address, "198.51.100.99", 1).await);
+        }
+        assert!(let_in(address, "198.51.100.99", 1).await.is_empty(), "one way takes no more than it leaves");
+        let (neighbours, strangers) =
+            (let_in(address, "198.51.100.1", 1).await, let_in(address, "203.0.113.7", 1).await);
+        assert_eq!((neighbours.len(), strangers.len()), (1, 1));
         drop((neighbours, strangers, forwarded));
         stop.send(()).unwrap();
         relay.await.unwrap().unwrap();

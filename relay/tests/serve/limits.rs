@@ -2,14 +2,16 @@
 
 use crate::client::{Client, letter, websocket};
 use crate::office::DAY;
-use crate::rig::Rig;
+use crate::rig::{Rig, memory_store, office, relay_key};
 use cssr_proto::index::Group;
 use cssr_proto::request::{NextBatches, Request};
 use cssr_proto::response::Response;
+use cssr_relay::{Config, Listeners, ManualClock, Relay};
 use futures_util::{SinkExt as _, StreamExt as _};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -240,6 +242,27 @@ async fn more_connections_than_allowed_are_turned_away_until_one_ends() {
     while Client::try_connect(rig.address).await.is_none() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn whoever_comes_by_one_of_two_ways_leaves_places_to_the_other() {
+    let mut config = Config::new(office().card(), relay_key());
+    config.limits.connections = 8;
+    let (one, other) = (listener().await, listener().await);
+    let [crowded, quiet] = [&one, &other].map(|listener| listener.local_addr().unwrap());
+    let (relay, _) = Relay::start(memory_store(), config, Arc::new(ManualClock::new(DAY))).await.unwrap();
+    let relay = tokio::spawn(relay.serve(Listeners::from(one).and_plain(other), std::future::pending()));
+    let mut crowd = Vec::new();
+    while let Some(client) = Client::try_connect(crowded).await {
+        crowd.push(client);
+    }
+    assert_eq!(crowd.len(), 4);
+    assert!(Client::try_connect(quiet).await.is_some());
+    relay.abort();
+}
+
+async fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
 #[tokio::test]
