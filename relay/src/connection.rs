@@ -9,6 +9,7 @@ mod read_ahead;
 mod requests;
 mod socket;
 mod timers;
+mod whole_frames;
 
 use crate::counts::End;
 use crate::shared::Shared;

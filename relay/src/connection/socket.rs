@@ -1,9 +1,11 @@
 //! The WebSocket below a session: whole binary messages in and out, and nothing else (protocol, section 11).
 
 use super::read_ahead::ReadAhead;
+use super::whole_frames::WholeFrames;
 use cssr_proto::sizes::LARGE_WIRE;
 use futures_util::{Sink as _, Stream as _};
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -22,8 +24,7 @@ const READ_BUFFER: usize = 2 * 1_024;
 /// The rest of a large message, and some room to spare: a read that fills the buffer is followed by one more, which finds
 /// nothing.
 const READ_AHEAD: usize = LARGE_WIRE + FRAME_HEADER + 64 - READ_BUFFER;
-/// What is looked at in a row for a message: as much as the largest one has, so that frames without content keep nobody
-/// waiting for longer than messages do.
+/// What is looked at in a row for a message: as much as the largest one has.
 const AT_ONCE: usize = 2 * READ_BUFFER + READ_AHEAD;
 /// A length of two bytes, and a mask.
 const FRAME_HEADER: usize = 8;
@@ -39,7 +40,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A WebSocket that hands on a few messages at a time.
 pub(super) struct Socket<T> {
-    stream: WebSocketStream<ReadAhead<T>>,
+    stream: WebSocketStream<WholeFrames<ReadAhead<T>>>,
     /// Messages that were not handed on yet, the pings and the close among them.
     unflushed: usize,
 }
@@ -68,9 +69,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             .max_write_buffer_size(WRITE_BUFFER_MAX)
             .max_message_size(Some(LARGE_WIRE))
             .max_frame_size(Some(LARGE_WIRE));
-        let stream = ReadAhead::new(stream, READ_AHEAD);
+        let stream = WholeFrames::new(ReadAhead::new(stream, READ_AHEAD));
         let accepted = tokio_tungstenite::accept_hdr_async_with_config(stream, OnlyRoot, Some(config)).await;
-        accepted.ok().map(|stream| Self { stream, unflushed: 0 })
+        let mut stream = accepted.ok()?;
+        // Whatever came with the request was no frame, and is refused by the library.
+        stream.get_mut().upgraded();
+        Some(Self { stream, unflushed: 0 })
     }
 
     /// Whether nothing waits to be written.
@@ -120,7 +124,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
 
     /// Reads before it hands on: what is handed on is soon followed by more, and would keep the peer from being heard.
     fn poll(&mut self, context: &mut Context<'_>, read: bool) -> Poll<Happened> {
-        self.stream.get_mut().allow(AT_ONCE);
+        self.stream.get_mut().get_mut().allow(AT_ONCE);
         if read && let Poll::Ready(item) = Pin::new(&mut self.stream).poll_next(context) {
             return Poll::Ready(happened(item));
         }
@@ -138,6 +142,7 @@ fn happened(item: Option<Result<Message, Error>>) -> Happened {
     match item {
         Some(Ok(Message::Binary(message))) => Happened::Message(message),
         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Happened::Alive,
+        Some(Err(Error::Io(error))) if error.kind() == ErrorKind::InvalidData => Happened::Nonsense,
         None | Some(Ok(Message::Close(_)) | Err(Error::ConnectionClosed | Error::AlreadyClosed | Error::Io(_))) => {
             Happened::Gone
         }
