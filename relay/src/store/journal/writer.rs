@@ -87,7 +87,7 @@ impl Writer {
                         Command::Burn(burn, reply) => Ok((burn, reply)),
                         other => Err(other),
                     });
-                    self.share(group, Self::burn);
+                    self.burn_all(group);
                 }
                 Command::Seal(kind, reply) => {
                     let seal = |writer: &mut Self| writer.settle().and_then(|()| writer.seal(kind));

@@ -3,8 +3,8 @@
 use super::super::JournalStore;
 use super::power::open;
 use super::sim::{Fault, Sim};
-use crate::store::conformance::{day, envelope, got, letter, stored};
-use crate::store::{Kind, Put, PutOutcome, Store as _, StoreError};
+use crate::store::conformance::{burn_key, chunk, day, envelope, got, id, letter, stored};
+use crate::store::{BurnOutcome, Kind, Put, PutOutcome, Store as _, StoreError};
 use futures_util::future::join_all;
 use std::time::Duration;
 
@@ -70,6 +70,30 @@ async fn nobody_sees_or_is_told_of_what_is_not_synced() {
     for seed in 1..=3 {
         assert_eq!(got(&store, Kind::Letter, seed).await, Some(envelope(seed)));
     }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_burned_without_waiting_for_all_that_is_not_synced() {
+    let sim = Sim::new(0);
+    let store = open(&sim, 0).unwrap();
+    stored(&store, chunk(50, day(0))).await;
+    // The writer looks at its queue four times in a sync, and this is how long it expects the next one to last.
+    let slow = together(&store, &sim, vec![chunk(1, day(0)), chunk(2, day(0))], async || {
+        tokio::time::sleep(40 * WHILE).await;
+        sim.permit_syncs(None);
+    });
+    assert_eq!(slow.await, vec![Ok(PutOutcome::Stored); 2]);
+    let outcomes = after(&store, &sim, chunk(3, day(0)), vec![chunk(4, day(0)), chunk(5, day(0))], async || {
+        let absent = tokio::time::timeout(20 * WHILE, store.burn(id(7), burn_key(7))).await;
+        assert_eq!(absent.expect("it waits for a sync"), Ok(BurnOutcome::Absent));
+        let let_go = async {
+            tokio::time::sleep(WHILE).await;
+            sim.permit_syncs(None);
+        };
+        let (unsynced, ()) = tokio::join!(store.burn(id(4), burn_key(4)), let_go);
+        assert_eq!(unsynced, Ok(BurnOutcome::Burned));
+    });
+    assert_eq!(outcomes.await, vec![Ok(PutOutcome::Stored); 2]);
 }
 
 #[tokio::test]

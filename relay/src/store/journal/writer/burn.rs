@@ -6,7 +6,7 @@
 use super::super::family::{Family, FamilyError, Mark};
 use super::super::record::Header;
 use super::super::unreadable;
-use super::{Burn, Writer};
+use super::{Burn, Reply, Writer};
 use crate::store::ledger::Place;
 use crate::store::volume_id::VolumeId;
 use crate::store::{BurnOutcome, Kind, StoreError};
@@ -24,7 +24,23 @@ struct Staged {
 }
 
 impl Writer {
-    pub(super) fn burn(&mut self, burns: Vec<Burn>) -> Result<Vec<Result<BurnOutcome, StoreError>>, FamilyError> {
+    /// Burns a group, of which what is not there is answered first: nothing need be synced for it, and whoever burns nothing
+    /// must not make others wait for syncs.
+    pub(super) fn burn_all(&mut self, mut group: Vec<(Burn, Reply<BurnOutcome>)>) {
+        // What was written before a sync failed may be there all the same.
+        if self.core.failure.get().is_none() {
+            let is_absent =
+                |id: &EnvelopeId| !self.unsynced.contains(id) && self.core.state().ledger.place(id).is_none();
+            for (_, reply) in group.extract_if(.., |(burn, _)| is_absent(&burn.id)) {
+                let _ = reply.send(Ok(BurnOutcome::Absent));
+            }
+        }
+        if !group.is_empty() {
+            self.share(group, Self::burn);
+        }
+    }
+
+    fn burn(&mut self, burns: Vec<Burn>) -> Result<Vec<Result<BurnOutcome, StoreError>>, FamilyError> {
         let mut staged = Staged::default();
         let mut outcomes = Vec::with_capacity(burns.len());
         for burn in &burns {
