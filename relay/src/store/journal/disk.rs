@@ -235,7 +235,10 @@ pub(super) fn is_bad_block(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| BAD.contains(&Errno::from_raw_os_error(code)))
 }
 
-/// Whether a call failed for want of space: then it has changed nothing, and may succeed later.
+/// Whether a call failed for want of space, or because too many files are open, in this process or in all: then it has changed
+/// nothing, and may succeed later.
 pub(super) fn is_full(error: &io::Error) -> bool {
+    const TOO_MANY_FILES: [Errno; 2] = [Errno::MFILE, Errno::NFILE];
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+        || error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&Errno::from_raw_os_error(code)))
 }

@@ -66,6 +66,8 @@ pub(super) struct Family {
     burned: Option<Arc<dyn DiskFile>>,
     records: Mutex<Space>,
     marks: Option<Mutex<Space>>,
+    /// What was read last in the place of an absent record.
+    last_decoy: AtomicU32,
     /// Envelopes in the last batch.
     burst: AtomicUsize,
     /// Whether there may be an index.
@@ -202,6 +204,7 @@ impl Family {
             burned,
             records,
             marks,
+            last_decoy: AtomicU32::new(0),
             burst: AtomicUsize::new(0),
             has_index: AtomicBool::new(has_index),
             is_partial: unreadable.into_inner() > 0,
@@ -231,7 +234,11 @@ impl Family {
 
     /// A position where something is to be read in the place of an absent record.
     pub(super) fn decoy(&self, number: u64) -> u32 {
-        lock(&self.records).taken_from(number)
+        // Whoever asks for what is there does not wait while space is being made either.
+        let Ok(records) = self.records.try_lock() else { return self.last_decoy.load(Ordering::Relaxed) };
+        let position = records.taken_from(number);
+        self.last_decoy.store(position, Ordering::Relaxed);
+        position
     }
 
     /// The envelope at a position with the rest of its record. Whether it is the one that was looked for is to be checked.
