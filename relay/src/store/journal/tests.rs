@@ -8,6 +8,7 @@ mod forgetting;
 mod model;
 mod power;
 mod reading;
+mod sectors;
 mod sim;
 mod together;
 

@@ -61,7 +61,7 @@ enum Node {
     File(usize),
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Inode {
     volatile: Content,
     durable: Content,
@@ -228,6 +228,41 @@ impl Sim {
         }
         inode.durable = inode.volatile.clone();
         inode.dirty.clear();
+    }
+
+    /// The same for some sectors of a file, each with its number.
+    pub(super) fn change_sectors(
+        &self,
+        path: &Path,
+        sectors: impl IntoIterator<Item = u64>,
+        mut change: impl FnMut(u64, &mut [u8; SECTOR as usize]),
+    ) {
+        let mut world = self.world();
+        let Some(Node::File(inode)) = world.volatile.get(path).copied() else { panic!("{path:?} is no file") };
+        let inode = &mut world.inodes[inode];
+        for number in sectors {
+            let mut sector = inode.volatile.sector(number);
+            change(number, &mut sector);
+            inode.volatile.sectors.insert(number, sector);
+            inode.durable.sectors.insert(number, sector);
+            inode.dirty.remove(&number);
+        }
+    }
+
+    /// Another disk that holds the same, and on which nothing goes wrong.
+    pub(super) fn copy(&self) -> Self {
+        let (world, copy) = (self.world(), Self::new(0));
+        let mut to = copy.world();
+        (to.inodes, to.volatile, to.durable) = (world.inodes.clone(), world.volatile.clone(), world.durable.clone());
+        drop(to);
+        copy
+    }
+
+    /// How many sectors a file has.
+    pub(super) fn sectors(&self, path: &Path) -> u64 {
+        let world = self.world();
+        let Some(Node::File(inode)) = world.volatile.get(path) else { panic!("{path:?} is no file") };
+        world.inodes[*inode].volatile.length.div_ceil(SECTOR)
     }
 
     /// Every file that there is.
