@@ -19,23 +19,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const FROM_START: NextBatches = NextBatches { letters: 1, chunks: 1 };
+pub const FROM_START: NextBatches = NextBatches { letters: 1, chunks: 1 };
 const CONNECTIONS: u64 = 8;
 /// How often the relay crashes, unless the environment says otherwise.
-const CYCLES: u64 = 4;
-const CYCLES_WANTED: &str = "CSSR_CRASH_CYCLES";
+pub const CYCLES: u64 = 4;
+pub const CYCLES_WANTED: &str = "CSSR_CRASH_CYCLES";
 
 /// What the relay has told anybody.
 #[derive(Default)]
-struct Told {
+pub struct Told {
     /// Letters and chunks that were acknowledged and that nobody asked to burn, by seed.
     acknowledged: Mutex<Vec<u64>>,
     /// Chunks of which it was said that they are burned.
     burned: Mutex<Vec<u64>>,
     /// Batches, by kind and number.
-    announced: Mutex<BTreeMap<(u8, u64), Batch>>,
+    pub announced: Mutex<BTreeMap<(u8, u64), Batch>>,
     /// The disk has lost its power: the relay may say that it cannot store any more, and nobody else does.
-    dark: AtomicBool,
+    pub dark: AtomicBool,
 }
 
 impl Told {
@@ -46,18 +46,18 @@ impl Told {
     }
 
     /// Whether this is what a relay says whose disk is gone. Nothing else is taken for it.
-    fn is_dark(&self, response: &Response) -> bool {
+    pub fn is_dark(&self, response: &Response) -> bool {
         let failed = matches!(response, Response::Error(error) if error.code == ErrorCode::StorageFailed);
         failed && self.dark.load(Ordering::SeqCst)
     }
 }
 
-fn post_of(seed: u64) -> Request {
+pub fn post_of(seed: u64) -> Request {
     if seed.is_multiple_of(4) { chunk(seed) } else { letter(seed) }
 }
 
 /// Whether it is burned as soon as it is posted.
-const fn is_to_burn(seed: u64) -> bool {
+pub const fn is_to_burn(seed: u64) -> bool {
     seed.is_multiple_of(16)
 }
 
@@ -89,7 +89,7 @@ async fn post_until_the_end(address: SocketAddr, first: u64, told: Arc<Told>) {
 }
 
 /// Watches, as a courier, until the relay is gone.
-async fn watch_until_the_end(mut courier: Client, told: Arc<Told>) {
+pub async fn watch_until_the_end(mut courier: Client, told: Arc<Told>) {
     if !courier.try_send(Request::Watch(FROM_START)).await {
         return;
     }

@@ -12,7 +12,9 @@
 mod certificate;
 mod client;
 mod couriers;
+mod dated;
 mod errors;
+mod expiry;
 mod flood;
 mod forward;
 mod gate;

@@ -77,6 +77,35 @@ impl Office {
         Self { seed, roster, pool, today, serial: 0 }
     }
 
+    /// The same with other lives of letters and chunks, in days.
+    pub fn with_lives(mut self, letters: u32, chunks: u32) -> Self {
+        let policy = &mut self.roster.policy;
+        (policy.letter_days, policy.chunk_days) =
+            (Number::new(letters.into()).unwrap(), Number::new(chunks.into()).unwrap());
+        policy.note_days = Number::new(u64::from(letters - 1)).unwrap();
+        self
+    }
+
+    /// The same on another day: what it publishes next is valid for as long from then on.
+    pub fn on(mut self, today: Day) -> Self {
+        let later = today.since(self.today);
+        for day in [&mut self.roster.issued, &mut self.roster.expires] {
+            *day = day.plus(later);
+        }
+        let mut couriers = self.roster.couriers.clone().into_vec();
+        couriers.iter_mut().for_each(|courier| courier.through = courier.through.plus(later));
+        self.roster.couriers = List::new(couriers).unwrap();
+        let mut desks = self.roster.desks.clone().into_vec();
+        for desk in &mut desks {
+            let mut seats = desk.seats.clone().into_vec();
+            seats.iter_mut().for_each(|seat| seat.through = seat.through.plus(later));
+            desk.seats = List::new(seats).unwrap();
+        }
+        self.roster.desks = List::new(desks).unwrap();
+        self.today = today;
+        self
+    }
+
     pub fn card(&self) -> Card {
         Card::new(self.roster.lineage.current().fingerprint(), addresses())
     }
