@@ -1,18 +1,24 @@
 //! The file that says which days there are. What it lists must be there and whole, unless it is marked as void or its
 //! key says that it was destroyed; what it does not list must not be there. So nothing that was acknowledged can vanish
-//! without notice.
+//! without notice. One bit of it would do to destroy a day, so it ends with a checksum.
+//!
+//! ```text
+//! CBOR of `Manifest` || SHA-256 of it
+//! ```
 
 use super::super::Kind;
 pub(super) use super::super::volume_id::VolumeId;
 use super::files;
 use cssr_proto::Day;
 use cssr_proto::index::Head;
+use cssr_proto::sha256;
+use cssr_proto::sizes::HASH;
 use minicbor::{Decode, Encode};
 use std::io;
 use std::path::Path;
 
 const NAME: &str = "manifest";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -73,15 +79,20 @@ impl Manifest {
     }
 
     pub(super) fn write(&self, root: &Path) -> io::Result<()> {
-        let bytes = minicbor::to_vec(self).map_err(io::Error::other)?;
+        let mut bytes = minicbor::to_vec(self).map_err(io::Error::other)?;
+        bytes.extend_from_slice(&sha256(&bytes));
         files::write(root, NAME, &bytes)
     }
 
-    /// The manifest of a store; `Ok(None)` if there is none, `Err(InvalidData)` if it is not one of this version.
+    /// The manifest of a store; `Ok(None)` if there is none, `Err(InvalidData)` if it is damaged, or not one of this version.
     pub(super) fn read(root: &Path) -> io::Result<Option<Self>> {
         let Some(bytes) = files::read(&root.join(NAME))? else { return Ok(None) };
-        let invalid = || io::Error::new(io::ErrorKind::InvalidData, "not a manifest of version 1");
-        let manifest: Self = minicbor::decode(&bytes).map_err(|_| invalid())?;
+        let invalid = || io::Error::new(io::ErrorKind::InvalidData, "not a whole manifest of version 2");
+        let (content, check) = bytes.split_last_chunk::<HASH>().ok_or_else(invalid)?;
+        if sha256(content) != *check {
+            return Err(invalid());
+        }
+        let manifest: Self = minicbor::decode(content).map_err(|_| invalid())?;
         if manifest.version == VERSION { Ok(Some(manifest)) } else { Err(invalid()) }
     }
 }

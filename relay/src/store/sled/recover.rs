@@ -143,7 +143,11 @@ fn manifest(home: &Home, config: &SledConfig) -> Result<Manifest, OpenError> {
         home.days.read_dir()?.chain(home.keys.read_dir()?).map(name).collect()
     };
     let names = names().map_err(io("list the days"))?;
-    let Some(manifest) = Manifest::read(&home.root).map_err(io("read the manifest"))? else {
+    let read = Manifest::read(&home.root).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => OpenError::OtherEngine,
+        _ => io("read the manifest")(error),
+    });
+    let Some(manifest) = read? else {
         if !names.is_empty() {
             return Err(OpenError::NoManifest);
         }

@@ -1,5 +1,7 @@
 //! What is special to this engine: its files.
 
+mod damage;
+
 use super::super::conformance::{
     AMPLE, Engine, LIVES, burn_key, chunk, day, envelope, got, id, letter, relay_key, stored,
 };
@@ -18,7 +20,7 @@ use tempfile::TempDir;
 #[derive(Default)]
 struct Folders {
     folders: Vec<TempDir>,
-    opened: u8,
+    opened: u64,
 }
 
 impl Folders {
@@ -29,7 +31,7 @@ impl Folders {
     fn try_open(&mut self, quotas: Quotas) -> Result<SledStore, OpenError> {
         self.opened += 1;
         let config = SledConfig { directory: self.path().join("store"), relay: relay_key(), quotas };
-        SledStore::open(&config, ChaCha20Rng::from_seed([self.opened; 32]))
+        SledStore::open(&config, ChaCha20Rng::seed_from_u64(self.opened))
     }
 }
 
