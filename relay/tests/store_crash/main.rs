@@ -7,10 +7,12 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::indexing_slicing,
     unreachable_pub,
     reason = "a test, which says what it has done"
 )]
 
+mod full;
 #[path = "../support/image.rs"]
 mod image;
 
@@ -22,7 +24,8 @@ use cssr_proto::parcel::BurnKey;
 use cssr_proto::sizes::ENVELOPE;
 use cssr_proto::{Day, Envelope, EnvelopeId};
 use cssr_relay::store::{
-    BurnOutcome, JournalConfig, JournalStore, Kind, Lives, Put, PutOutcome, Quotas, SledConfig, SledStore, Store,
+    BurnOutcome, JournalConfig, JournalStore, Kind, Lives, OpenError, Put, PutOutcome, Quotas, SledConfig, SledStore,
+    Store,
 };
 use rand_core::{Rng as _, SeedableRng as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,24 +58,28 @@ const QUOTAS: Quotas = Quotas { letters: u64::MAX, chunks: u64::MAX };
 trait Engine: Store + Sized {
     const NAME: &'static str;
 
-    fn open(folder: &Path, seed: u64) -> Self;
+    fn try_open(folder: &Path, seed: u64) -> Result<Self, OpenError>;
+
+    fn open(folder: &Path, seed: u64) -> Self {
+        Self::try_open(folder, seed).unwrap()
+    }
 }
 
 impl Engine for SledStore {
     const NAME: &'static str = "sled";
 
-    fn open(folder: &Path, seed: u64) -> Self {
+    fn try_open(folder: &Path, seed: u64) -> Result<Self, OpenError> {
         let config = SledConfig { directory: folder.join("store"), relay: RELAY, quotas: QUOTAS };
-        Self::open(&config, ChaCha20Rng::seed_from_u64(seed)).unwrap()
+        Self::open(&config, ChaCha20Rng::seed_from_u64(seed))
     }
 }
 
 impl Engine for JournalStore {
     const NAME: &'static str = "journal";
 
-    fn open(folder: &Path, seed: u64) -> Self {
+    fn try_open(folder: &Path, seed: u64) -> Result<Self, OpenError> {
         let config = JournalConfig { directory: folder.join("store"), relay: RELAY, quotas: QUOTAS };
-        Self::open(&config, ChaCha20Rng::seed_from_u64(seed)).unwrap()
+        Self::open(&config, ChaCha20Rng::seed_from_u64(seed))
     }
 }
 
