@@ -12,6 +12,7 @@
 mod certificate;
 mod client;
 mod couriers;
+mod damage;
 mod dated;
 mod errors;
 mod expiry;
