@@ -84,9 +84,9 @@ pub(crate) enum Refused {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OfficeError {
-    /// The roster in the store does not belong to the configured card.
+    /// The roster in the store is damaged, or does not belong to the configured card.
     #[error(
-        "the store holds the roster of another office than the card's; use the card of that office, or an empty data folder"
+        "the roster in the store is damaged, or of another office than the card's; use the card of that office, restore a backup, or use an empty data folder"
     )]
     OtherOffice,
     /// The store failed.
