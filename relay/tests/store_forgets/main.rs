@@ -1,6 +1,6 @@
 //! A week of a store on a disk of its own; then the whole disk is searched, free blocks included, for what must be gone:
 //! expired and burned envelopes and expired ids, in clear or under any key that is still there, and for the order in which
-//! letters came.
+//! letters and chunks came.
 //!
 //! What lies under keys is read here from `docs/storage.md` alone, without a line of the relay's code.
 #![allow(
@@ -16,8 +16,10 @@
 mod ext4;
 #[path = "../support/image.rs"]
 mod image;
+mod large;
 mod order;
 mod search;
+mod times;
 
 use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::parcel::BurnKey;
@@ -28,7 +30,7 @@ use cssr_relay::store::{
     StatementName, Store,
 };
 use image::Image;
-use order::{CHANCE, Seen, correlation};
+use order::{Seen, chance, correlation};
 use rand_core::{Rng as _, SeedableRng as _};
 use rustix::fs::{FallocateFlags, fallocate};
 use search::{Keys, Needles, keys_on, opened};
@@ -44,8 +46,11 @@ const FIRST: u32 = 20_000;
 const DAYS: u32 = 9;
 /// Letters of a day, listed in one batch: as many as show nothing of their order whatever came before.
 const LETTERS: u64 = 128;
-/// Chunks of a day, of which the first half is burned.
-const CHUNKS: u64 = 32;
+/// Chunks of a day, of which the first are burned.
+const CHUNKS: u64 = 128;
+const BURNED: u64 = 32;
+/// Envelopes of a day that come before it is interrupted.
+const HALF: usize = (LETTERS + CHUNKS) as usize / 2;
 /// Bytes of the disk.
 const DISK: u64 = 96 << 20;
 /// Public, and never removed: what the search must find.
@@ -71,17 +76,19 @@ fn put(kind: Kind, day: u32, number: u64) -> Put {
 }
 
 fn burn_key(number: u64) -> BurnKey {
-    BurnKey::from_bytes([number as u8 + 1; 32])
+    BurnKey::from_bytes([(number as u8).wrapping_add(1); 32])
 }
 
 fn each_of_a_day() -> impl Iterator<Item = (Kind, u64)> {
-    (0..LETTERS).map(|number| (Kind::Letter, number)).chain((0..CHUNKS).map(|number| (Kind::Chunk, number)))
+    // In turns, so that whatever happens in the middle happens in the middle of both.
+    let turns = (0..LETTERS.max(CHUNKS)).flat_map(|number| [(Kind::Letter, number), (Kind::Chunk, number)]);
+    turns.filter(|(kind, number)| *number < if *kind == Kind::Letter { LETTERS } else { CHUNKS })
 }
 
 fn fate(kind: Kind, day: u32, number: u64) -> Fate {
     if FIRST + DAYS - 1 - day > LIVES.letters {
         Fate::Expired
-    } else if kind == Kind::Chunk && number < CHUNKS / 2 {
+    } else if kind == Kind::Chunk && number < BURNED {
         Fate::Burned
     } else {
         Fate::Alive
@@ -119,19 +126,21 @@ impl Witness {
         }
         let Ok(journal) = std::fs::read(store.join(format!("days/chunks-{day}/journal"))) else { return };
         let keys = keys_on(&std::fs::read(store.join(format!("keys/chunks-{day}.key"))).unwrap());
-        let burned: Vec<_> = (0..CHUNKS / 2).map(|number| *put(Kind::Chunk, day, number).id.as_bytes()).collect();
+        let burned: Vec<_> = (0..BURNED).map(|number| *put(Kind::Chunk, day, number).id.as_bytes()).collect();
         let records = opened(&journal, &keys).filter(|block| burned.contains(&block.id_of_record));
         let seen = records.map(|block| self.burned.add_pieces(block.sealed)).count();
-        assert_eq!(seen as u64, CHUNKS / 2);
+        assert_eq!(seen as u64, BURNED);
     }
 
     fn has_gone_from(&self, disk: &[u8]) {
+        // Looked for all at once: a disk is large.
+        let mut needles = Needles::default();
+        self.keys.values().flatten().for_each(|piece| needles.add(*piece));
+        let found: BTreeSet<_> = needles.found_in(disk).collect();
         for (name, pieces) in &self.keys {
-            let mut needles = Needles::default();
-            pieces.iter().for_each(|piece| needles.add(*piece));
             let day: u32 = name.split(['-', '.']).nth(1).unwrap().parse().unwrap();
             let expired = fate(Kind::Letter, day, 0) == Fate::Expired;
-            assert_eq!(needles.count_in(disk) == 0, expired, "{name}");
+            assert_eq!(!pieces.iter().any(|piece| found.contains(piece)), expired, "{name}");
         }
         assert_eq!(self.burned.count_in(disk), 0, "sealed records of chunks that were burned");
     }
@@ -152,7 +161,7 @@ async fn list_and_burn<S: Store>(store: &S, day: u32, before: impl FnOnce()) {
         assert!(store.seal(kind).await.unwrap().is_some());
     }
     before();
-    for number in 0..CHUNKS / 2 {
+    for number in 0..BURNED {
         let id = put(Kind::Chunk, day, number).id;
         assert_eq!(store.burn(id, burn_key(number)).await.unwrap(), BurnOutcome::Burned);
     }
@@ -188,7 +197,7 @@ fn a_week<S: Store>(is_rough: bool, open: impl Fn(&Path, u64) -> S, look: impl F
                 assert_eq!(store.expire(Day(day), LIVES).await.unwrap(), 2, "a full disk keeps nothing alive");
                 std::fs::remove_file(image.disk().join("filler")).unwrap();
             }
-            post(&store, day, each_of_a_day().take(LETTERS as usize / 2)).await;
+            post(&store, day, each_of_a_day().take(HALF)).await;
         });
         if day % 2 == 0 {
             runtime.block_on(store.close()).unwrap();
@@ -196,7 +205,7 @@ fn a_week<S: Store>(is_rough: bool, open: impl Fn(&Path, u64) -> S, look: impl F
             store = open(&image.disk(), u64::from(day) + 1_000_000);
         }
         runtime.block_on(async {
-            post(&store, day, each_of_a_day().skip(LETTERS as usize / 2)).await;
+            post(&store, day, each_of_a_day().skip(HALF)).await;
             list_and_burn(&store, day, || witness.see(&folder, day)).await;
         });
         match day % 3 {
@@ -267,20 +276,23 @@ fn nothing_that_expired_or_was_burned_is_left_on_the_disk() {
     // Those of two days ago, of yesterday and of today, one of each kind.
     assert_eq!(keys.len() as u32, 2 * (LIVES.letters + 1));
     let (bodies, ids) = (bodies(), ids());
-    let letter_id = |(day, number)| *put(Kind::Letter, day, number).id.as_bytes();
-    let of_days = (FIRST..FIRST + DAYS).flat_map(|day| (0..LETTERS).map(move |number| (day, number)));
-    let ids_of_letters: BTreeSet<_> = of_days.map(letter_id).collect();
+    let ids_of = |kind, count| -> BTreeSet<_> {
+        let of_days = (FIRST..FIRST + DAYS).flat_map(|day| (0..count).map(move |number| put(kind, day, number)));
+        of_days.map(|put| *put.id.as_bytes()).collect()
+    };
+    let ids_of_kinds = [(ids_of(Kind::Letter, LETTERS), LETTERS), (ids_of(Kind::Chunk, CHUNKS), CHUNKS)];
     let mut all_ids = Needles::default();
     ids.keys().for_each(|id| all_ids.add(*id));
     let mut found: BTreeMap<Fate, usize> = BTreeMap::new();
-    let mut letters: BTreeMap<(u32, u64), Seen> = BTreeMap::new();
+    let mut seen: BTreeMap<(u8, u32, u64), Seen> = BTreeMap::new();
     let (mut listed, mut indexes) = (0, 0);
     for block in opened(&disk, &keys) {
         if let Some((fate, kind, day, number)) = bodies.get(&block.body) {
             *found.entry(*fate).or_default() += 1;
-            if *kind == Kind::Letter {
-                let seen = Seen { of_file: places[&(*day, *number)], of_disk: block.offset as u64, nonce: block.nonce };
-                letters.insert((*day, *number), seen);
+            if *fate == Fate::Alive {
+                let which = (kind.byte(), *day, *number);
+                let (of_file, of_disk) = (places[&which], block.offset as u64);
+                seen.insert(which, Seen { of_file, of_disk, nonce: block.nonce });
             }
         }
         // That a chunk was burned is known until its day expires: by its mark, and by the batch that lists it.
@@ -295,8 +307,14 @@ fn nothing_that_expired_or_was_burned_is_left_on_the_disk() {
             } else if !inside.is_empty() {
                 indexes += 1;
                 // An index that tells a part of a batch was written before the rest came.
-                let of_letters = inside.iter().filter(|id| ids_of_letters.contains(*id)).count() as u64;
-                assert!([0, LETTERS].contains(&of_letters), "an index tells which {of_letters} letters came first");
+                for (ids, all) in &ids_of_kinds {
+                    let known: BTreeSet<_> = inside.iter().filter(|id| ids.contains(*id)).collect();
+                    assert!(
+                        [0, *all].contains(&(known.len() as u64)),
+                        "an index tells which {} came first",
+                        known.len()
+                    );
+                }
             }
         }
     }
@@ -310,26 +328,31 @@ fn nothing_that_expired_or_was_burned_is_left_on_the_disk() {
     let extents = ext4::extents(&disk);
     assert!(extents.iter().any(|extent| extent.written));
     for day in FIRST + DAYS - 1 - LIVES.letters..FIRST + DAYS {
-        let of_day: Vec<Seen> = letters.range((day, 0)..(day + 1, 0)).map(|(_, seen)| *seen).collect();
-        assert_eq!(of_day.len() as u64, LETTERS);
-        order::nothing_tells_the_order(day, &of_day, &extents);
+        for (kind, name, count) in [(Kind::Letter, "letters", LETTERS), (Kind::Chunk, "chunks", CHUNKS - BURNED)] {
+            let of_day = seen.range((kind.byte(), day, 0)..(kind.byte(), day + 1, 0));
+            let of_day: Vec<Seen> = of_day.map(|(_, seen)| *seen).collect();
+            assert_eq!(of_day.len() as u64, count);
+            order::nothing_tells_the_order(&format!("{name} of {day}"), &of_day, &extents);
+        }
     }
 }
 
-/// Where the letters of the days that are there stand in their files.
-fn places_in_files(store: &Path) -> BTreeMap<(u32, u64), u64> {
+/// Where the envelopes of the days that are there stand in their files.
+fn places_in_files(store: &Path) -> BTreeMap<(u8, u32, u64), u64> {
     let bodies = bodies();
     let mut places = BTreeMap::new();
-    for day in FIRST + DAYS - 1 - LIVES.letters..FIRST + DAYS {
-        let journal = std::fs::read(store.join(format!("days/letters-{day}/journal"))).unwrap();
-        let keys = keys_on(&std::fs::read(store.join(format!("keys/letters-{day}.key"))).unwrap());
+    for (day, name) in
+        (FIRST + DAYS - 1 - LIVES.letters..FIRST + DAYS).flat_map(|day| [(day, "letters"), (day, "chunks")])
+    {
+        let journal = std::fs::read(store.join(format!("days/{name}-{day}/journal"))).unwrap();
+        let keys = keys_on(&std::fs::read(store.join(format!("keys/{name}-{day}.key"))).unwrap());
         // The last day began in the space of another, of which it has not written over all, nor given back the rest.
         let written = journal.chunks(16_384).filter(|record| record[24..28] == *b"cssr").count() as u64;
         let is_last = day == FIRST + DAYS - 1;
-        assert_eq!(written > LETTERS + 2, is_last, "{written} records in the file of {day}");
+        assert_eq!(written > LETTERS.max(CHUNKS) + 2, is_last, "{written} records in the file of {name} of {day}");
         for block in opened(&journal, &keys) {
-            if let Some((_, Kind::Letter, of, number)) = bodies.get(&block.body) {
-                places.insert((*of, *number), block.offset as u64);
+            if let Some((_, kind, of, number)) = bodies.get(&block.body) {
+                places.insert((kind.byte(), *of, *number), block.offset as u64);
             }
         }
     }
@@ -360,7 +383,7 @@ fn an_order_that_is_there_is_found() {
     let rising: Vec<u128> = (0..u128::from(LETTERS)).map(|n| n * 16_384).collect();
     assert!(correlation(&rising) > 0.99);
     let nearly: Vec<u128> = rising.iter().map(|n| n + (n / 16_384 * 7_919 % 61) * 16_384).collect();
-    assert!(correlation(&nearly) > CHANCE, "also if it is blurred: {}", correlation(&nearly));
+    assert!(correlation(&nearly) > chance(nearly.len()), "also if it is blurred: {}", correlation(&nearly));
     let falling: Vec<u128> = rising.into_iter().rev().collect();
     assert!(correlation(&falling) < -0.99);
 }

@@ -1,8 +1,8 @@
-//! Trying to find out in which order letters came.
+//! Trying to find out in which order envelopes came.
 
 use crate::ext4::Extent;
 
-/// What a disk tells of one letter.
+/// What a disk tells of one envelope.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
     /// Bytes from the beginning of its journal.
@@ -12,41 +12,43 @@ pub struct Seen {
     pub nonce: [u8; 24],
 }
 
-/// For 128 letters in random order the correlation has a standard deviation of 1/sqrt(127). Six of them are exceeded once in
-/// 500 million tries; a test makes less than 50.
-pub const CHANCE: f64 = 6.0 * 0.0888;
+/// For as many envelopes in random order the correlation has a standard deviation of 1/sqrt(count - 1). Six of them are
+/// exceeded once in 500 million tries; a test makes less than 100.
+pub fn chance(count: usize) -> f64 {
+    6.0 / (count as f64 - 1.0).sqrt()
+}
 
-/// The letters of a batch, in the order of their arrival.
-pub fn nothing_tells_the_order(day: u32, letters: &[Seen], extents: &[Extent]) {
-    for (what, found) in correlations(letters, extents) {
-        eprintln!("letters of {day}: {what} {found:+.3}");
-        assert!(found.abs() < CHANCE, "{what} of the letters of {day}: {found}");
+/// The envelopes of a batch, in the order of their arrival.
+pub fn nothing_tells_the_order(whose: &str, envelopes: &[Seen], extents: &[Extent]) {
+    for (what, found) in correlations(envelopes, extents) {
+        eprintln!("{whose}: {what} {found:+.3}");
+        assert!(found.abs() < chance(envelopes.len()), "{what} of the {whose}: {found}");
     }
     // Nor is it first one part of the file, then the other.
-    let mut all: Vec<u64> = letters.iter().map(|letter| letter.of_file).collect();
+    let mut all: Vec<u64> = envelopes.iter().map(|envelope| envelope.of_file).collect();
     all.sort_unstable();
-    let (first, later) = letters.split_at(letters.len() / 2);
-    let low = |some: &[Seen]| some.iter().filter(|letter| letter.of_file < all[all.len() / 2]).count();
+    let (first, later) = envelopes.split_at(envelopes.len() / 2);
+    let low = |some: &[Seen]| some.iter().filter(|envelope| envelope.of_file < all[all.len() / 2]).count();
     assert!(low(first).abs_diff(low(later)) < 40, "{} and {}", low(first), low(later));
 }
 
-fn correlations(letters: &[Seen], extents: &[Extent]) -> [(&'static str, f64); 5] {
-    let of = |value: &dyn Fn(&Seen) -> u128| correlation(&letters.iter().map(value).collect::<Vec<_>>());
-    // How many of its states in the log knew the letter, and how many its place without it.
-    let states = |letter: &Seen, written: bool| {
+fn correlations(envelopes: &[Seen], extents: &[Extent]) -> [(&'static str, f64); 5] {
+    let of = |value: &dyn Fn(&Seen) -> u128| correlation(&envelopes.iter().map(value).collect::<Vec<_>>());
+    // How many of its states in the log knew the envelope, and how many its place without it.
+    let states = |envelope: &Seen, written: bool| {
         let there = |extent: &&Extent| {
             extent.written == written
-                && (extent.of_disk..extent.of_disk + extent.length).contains(&letter.of_disk)
-                && extent.of_file + (letter.of_disk - extent.of_disk) == letter.of_file
+                && (extent.of_disk..extent.of_disk + extent.length).contains(&envelope.of_disk)
+                && extent.of_file + (envelope.of_disk - extent.of_disk) == envelope.of_file
         };
         extents.iter().filter(there).count() as u128
     };
     [
-        ("position", of(&|letter| letter.of_file.into())),
-        ("block", of(&|letter| letter.of_disk.into())),
-        ("nonce", of(&|letter| u128::from_be_bytes(*letter.nonce.first_chunk().unwrap()))),
-        ("states of the file with it", of(&|letter| states(letter, true))),
-        ("states of the file without it", of(&|letter| states(letter, false))),
+        ("position", of(&|envelope| envelope.of_file.into())),
+        ("block", of(&|envelope| envelope.of_disk.into())),
+        ("nonce", of(&|envelope| u128::from_be_bytes(*envelope.nonce.first_chunk().unwrap()))),
+        ("states of the file with it", of(&|envelope| states(envelope, true))),
+        ("states of the file without it", of(&|envelope| states(envelope, false))),
     ]
 }
 

@@ -1,0 +1,137 @@
+//! What the times of files and folders tell of a batch: when it was begun and when it was listed, and nothing in between,
+//! however large it is. All four times that Linux keeps are looked at: birth, change of content, change, and access.
+
+use crate::{FIRST, journal, put, sled};
+use cssr_relay::store::{Kind, PutOutcome, Store};
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// Envelopes of each kind in a batch.
+const FEW: u64 = 8;
+const MANY: u64 = 1_000;
+
+/// The clock that files get their times from, which ticks more slowly than the system's.
+struct FileClock {
+    probe: PathBuf,
+    last: SystemTime,
+}
+
+impl FileClock {
+    /// A moment that is later than the time of everything before, and earlier than that of everything after.
+    fn moment(&mut self) -> SystemTime {
+        self.tick();
+        let moment = self.tick();
+        self.tick();
+        moment
+    }
+
+    fn tick(&mut self) -> SystemTime {
+        loop {
+            std::fs::write(&self.probe, b"tick").unwrap();
+            let now = std::fs::metadata(&self.probe).unwrap().modified().unwrap();
+            if now > self.last {
+                self.last = now;
+                return now;
+            }
+        }
+    }
+}
+
+/// The times of everything below a folder, and of itself, by its name from there.
+fn times(folder: &Path) -> BTreeMap<(PathBuf, &'static str), SystemTime> {
+    let mut times = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        let entries = std::fs::read_dir(&next).unwrap().map(|entry| entry.unwrap().path());
+        for path in entries.chain([next.clone()]) {
+            let metadata = std::fs::symlink_metadata(&path).unwrap();
+            if metadata.is_dir() && path != next {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(folder).unwrap();
+            let changed = Duration::new(metadata.ctime() as u64, metadata.ctime_nsec() as u32);
+            let of_it = [
+                ("birth", metadata.created().unwrap()),
+                ("content", metadata.modified().unwrap()),
+                ("change", SystemTime::UNIX_EPOCH + changed),
+                ("access", metadata.accessed().unwrap()),
+            ];
+            times.extend(of_it.map(|(which, time)| ((name.to_owned(), which), time)));
+        }
+    }
+    times
+}
+
+/// Which times lie in a batch of so many letters and chunks: after its first envelopes, and before its last; and which lie
+/// anywhere from its beginning to its end.
+fn times_in_a_batch<S: Store>(open: impl FnOnce(&Path) -> S, count: u64) -> [Vec<(PathBuf, &'static str)>; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let mut clock = FileClock { probe: folder.path().join("probe"), last: SystemTime::UNIX_EPOCH };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut moments = Vec::new();
+    let store = open(folder.path());
+    runtime.block_on(async {
+        for number in 0..count {
+            if number == 0 || number == count / 4 || number == count - count / 4 {
+                moments.push(clock.moment());
+            }
+            for kind in [Kind::Letter, Kind::Chunk] {
+                // One after the other, so that there is an order.
+                assert_eq!(store.put(put(kind, FIRST, number)).await.unwrap(), PutOutcome::Stored);
+            }
+        }
+        for kind in [Kind::Letter, Kind::Chunk] {
+            assert_eq!(store.seal(kind).await.unwrap().unwrap().ids().len() as u64, count);
+        }
+        moments.push(clock.moment());
+    });
+    // While the store is open: whoever seizes a disk does not wait until it has been closed.
+    let found = times(&folder.path().join("store"));
+    let [begin, from, to, end] = moments[..] else { panic!("{moments:?}") };
+    [from..=to, begin..=end]
+        .map(|range| found.iter().filter(|(_, time)| range.contains(time)).map(|(which, _)| which.clone()).collect())
+}
+
+fn times_tell_nothing<S: Store>(open: impl Fn(&Path) -> S, read: &[&str]) {
+    let is_expected =
+        |(path, which): &(PathBuf, &'static str)| *which == "access" && read.iter().any(|name| path.ends_with(name));
+    let [few, many] = [FEW, MANY].map(|count| {
+        let [within, anywhere] = times_in_a_batch(&open, count);
+        let within: Vec<_> = within.into_iter().filter(|found| !is_expected(found)).collect();
+        assert_eq!(within, [], "times in the middle of a batch of {count}");
+        anywhere.into_iter().filter(|found| !is_expected(found)).collect::<Vec<_>>()
+    });
+    // The search finds what there is; and there is as much of it however many envelopes came.
+    assert!(few.len() > 8, "{few:?}");
+    assert_eq!(few, many, "times in a batch of {FEW}, and in one of {MANY}");
+}
+
+#[test]
+fn no_time_of_a_file_lies_between_envelopes_of_a_batch() {
+    times_tell_nothing(|folder| journal(folder, 1), &[]);
+}
+
+/// But when sled read its log last, which it does whenever its cache is full.
+#[test]
+fn no_time_of_a_file_of_plain_sled_lies_between_envelopes_of_a_batch() {
+    times_tell_nothing(|folder| sled(folder, 1), &["db"]);
+}
+
+#[test]
+fn a_time_that_lies_between_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut clock = FileClock { probe: folder.path().join("probe"), last: SystemTime::UNIX_EPOCH };
+    std::fs::create_dir_all(folder.path().join("store/days")).unwrap();
+    let before = clock.moment();
+    std::fs::write(folder.path().join("store/days/new"), b"").unwrap();
+    let after = clock.moment();
+    let found = times(&folder.path().join("store"));
+    let between: Vec<_> =
+        found.iter().filter(|(_, time)| (before..after).contains(time)).map(|(which, _)| which).collect();
+    for which in [("days/new", "birth"), ("days/new", "change"), ("days", "content")] {
+        assert!(between.contains(&&(which.0.into(), which.1)), "{between:?}");
+    }
+}
