@@ -2,7 +2,8 @@
 
 use std::io;
 
-/// Why a store does not open. Nothing was changed that could make it worse.
+/// Why a store does not open. Nothing was changed that could make it worse, but by sled, which drops what follows a damaged
+/// spot of its log.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {

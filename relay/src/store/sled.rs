@@ -79,9 +79,10 @@ pub struct SledConfig {
 /// - **Order of arrival is on its disk.** sled's log, and the numbers, show in which order a day's envelopes came to
 ///   whoever has the disk and the day's key, until the day expires. The journal engine is there to end that.
 /// - **A burned chunk stays in sled's log**, sealed, until its day's key is destroyed.
-/// - **sled drops whatever follows a damaged spot of its log**, without a word. The store refuses to open if that leaves a
-///   gap: in a day's numbers, in the chain of batches, or against the counts in the manifest. Envelopes that came after
-///   the manifest was last written and wait for their batch could still be missed.
+/// - **sled drops whatever follows a damaged spot of its log**, without a word, and for good: once a store was opened with
+///   a block that was misread, what followed it is gone, even if the block is well again. The store refuses to open if that
+///   leaves a gap: in a day's numbers, in the chain of batches, or against the counts in the manifest. Envelopes that came
+///   after the manifest was last written and wait for their batch could still be missed.
 /// - **After a failed write** a record that shares a page with unsynced ones may be unreadable until the store is opened
 ///   again. On a full disk, make room before that: opening rewrites 8 MiB for each database.
 /// - Memory: about 64 bytes for each known id, and for each day and kind a write buffer of 8 MiB and cached pages. Measured
