@@ -32,7 +32,7 @@ pub(super) fn backup(Backup { config, json, letters, file }: &Backup) -> Result<
     let file_of_config = if config.is_dir() { config.join(ConfigFile::NAME) } else { config.clone() };
     let backup = transfer::Backup { file: &file_of_config, config: &read, key: &key, letters: *letters };
     let progress = Progress::start("envelopes");
-    let summary = backup.write(file, &|| progress.step()).map_err(failed)?;
+    let summary = run(backup.write(file, &|| progress.step()))?;
     drop(progress);
     tell("backed up", &summary, *json)
 }

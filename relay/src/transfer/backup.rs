@@ -6,6 +6,7 @@ use super::format::{CONFIG_MAX, Section};
 use super::place::{Place, Staged};
 use super::write::Output;
 use crate::key_file::write_new;
+use crate::office::unverifiable;
 use crate::store::transfer::Outline;
 use crate::store::{Extent, Kind, OpenError, first_head};
 use crate::{ConfigFile, KeyFileError, write_key_file};
@@ -30,8 +31,8 @@ pub(crate) struct Backup<'a> {
 }
 
 impl Backup<'_> {
-    /// Writes it into a file. A relay may be running, but for one on sled.
-    pub(crate) fn write(&self, path: &Path, seen: &dyn Fn()) -> Result<Summary, TransferError> {
+    /// Writes it into a file, if it could be restored. A relay may be running, but for one on sled.
+    pub(crate) async fn write(&self, path: &Path, seen: &dyn Fn()) -> Result<Summary, TransferError> {
         let Self { file, config, key, letters } = self;
         let text = std::fs::read_to_string(file).map_err(at(file))?;
         if text.len() > CONFIG_MAX {
@@ -51,12 +52,16 @@ impl Backup<'_> {
             latest: Day::FIRST,
             heads: [Kind::Letter, Kind::Chunk].map(|kind| first_head(kind, &key.public())),
         };
+        let outline = source.as_ref().map_or_else(fresh, |source| source.outline());
+        let statements = place.statements()?;
+        // A restore refuses statements of another office than the card's.
+        unverifiable(&place.in_memory(&statements, outline.latest).await?, config.card.fingerprint()).await?;
         let mut output = Output::create(path)?;
         let mut summary = Summary::default();
-        output.section(&Section::Outline(source.as_ref().map_or_else(fresh, |source| source.outline())))?;
+        output.section(&Section::Outline(outline))?;
         output.section(&Section::Config(text))?;
         output.section(&Section::Key(Zeroizing::new(*key.expose())))?;
-        write_statements(&mut output, place.statements()?, &mut summary)?;
+        write_statements(&mut output, statements, &mut summary)?;
         if let Some(source) = source.filter(|_| *letters) {
             write_days(&mut output, &*source, &mut summary, seen)?;
         }

@@ -2,7 +2,7 @@
 
 use crate::client::{Client, burn_key, chunk, error, id, letter};
 use crate::office::Office;
-use crate::process::{Running, SEAL_AT_ONCE, configured, path, run};
+use crate::process::{Running, SEAL_AT_ONCE, configured, path, run, today};
 use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::request::{NextBatches, Request};
 use cssr_proto::response::Response;
@@ -186,4 +186,25 @@ async fn a_store_that_is_damaged_is_told_with_its_places_and_exit_code_1() {
     assert!(told["findings"].as_array().unwrap().iter().any(|found| found["offset"] == offset), "{out}");
     let (_, out, _) = run(&["check", "--config", path(folder)]).await;
     assert!(out.contains(&format!("journal at {offset}: a block does not open")), "{out}");
+}
+
+/// Its restore would be refused, when the relay is gone.
+#[tokio::test]
+async fn with_the_card_of_another_office_nothing_is_backed_up() {
+    let (folder, mut office, key) = configured(SEAL_AT_ONCE).await;
+    let folder = folder.path();
+    let relay = Running::start(folder, &[]).await;
+    let address = relay.address;
+    office.open(async || Client::connect(address).await, Head::genesis(letter_genesis(&key))).await;
+    relay.stop("-TERM").await;
+    let file = folder.join("relay.toml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let (card, other) = (office.card().to_string(), Office::new(6, key, today()).card().to_string());
+    std::fs::write(&file, good.replace(&card, &other)).unwrap();
+    let backup = folder.join("backup");
+    let error = refused(&["backup", "--config", path(folder), path(&backup)]).await;
+    assert!(error.contains("the roster of another office than the card's"), "{error}");
+    assert!(!backup.exists() && !folder.join("backup.unfinished").exists());
+    std::fs::write(&file, good).unwrap();
+    told(&["backup", "--config", path(folder), path(&backup)]).await;
 }

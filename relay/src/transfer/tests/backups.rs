@@ -11,11 +11,11 @@ fn configure(home: &Home, more: &str) {
     write_key_file(&home.path("relay.key"), &key()).unwrap();
 }
 
-fn back_up(home: &Home, letters: bool, name: &str) -> Result<Summary, TransferError> {
+async fn back_up(home: &Home, letters: bool, name: &str) -> Result<Summary, TransferError> {
     let config = ConfigFile::read(home.folder.path()).unwrap();
     let file = home.folder.path().join("relay.toml");
     let backup = Backup { file: &file, config: &config, key: &key(), letters };
-    backup.write(&home.path(name), &nothing)
+    backup.write(&home.path(name), &nothing).await
 }
 
 /// Restores a backup into a folder of its own.
@@ -31,7 +31,7 @@ async fn a_backup_without_letters_holds_none_and_the_chain_goes_on() {
     let home = Home::new(Engine::Journal);
     configure(&home, "");
     home.fill().await;
-    let summary = back_up(&home, false, "backup").unwrap();
+    let summary = back_up(&home, false, "backup").await.unwrap();
     assert_eq!((summary.batches, summary.letters, summary.chunks, summary.burned), (0, 0, 0, 0));
     let file = home.path("backup");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
@@ -53,7 +53,7 @@ async fn what_had_expired_or_been_burned_does_not_come_back() {
         let home = Home::new(engine.parse().unwrap());
         configure(&home, &format!("store = \"{engine}\"\n"));
         home.fill().await;
-        back_up(&home, true, "backup").unwrap();
+        back_up(&home, true, "backup").await.unwrap();
         let bytes = std::fs::read(home.path("backup")).unwrap();
         for (seed, there) in [(101, false), (106, false), (100, true)] {
             let envelope = envelope(seed);
@@ -101,7 +101,7 @@ async fn a_backup_of_a_store_in_use_is_as_the_store_was_at_one_moment() {
     let mut backups = Vec::new();
     while !writer.is_finished() || backups.len() < 2 {
         let name = format!("backup-{}", backups.len());
-        let summary = tokio::task::block_in_place(|| back_up(&home, true, &name)).unwrap();
+        let summary = back_up(&home, true, &name).await.unwrap();
         assert_eq!(summary.lost, 0);
         backups.push(name);
     }
@@ -128,7 +128,7 @@ async fn nothing_is_restored_over_anything_and_nothing_half_done_is_left() {
     let home = Home::new(Engine::Journal);
     configure(&home, "");
     home.fill().await;
-    back_up(&home, true, "backup").unwrap();
+    back_up(&home, true, "backup").await.unwrap();
     let file = home.path("backup");
     let error = restore(home.folder.path(), &file, TODAY, &nothing).await.unwrap_err();
     assert!(matches!(error, TransferError::Exists(_)), "{error}");
@@ -160,7 +160,7 @@ async fn what_is_backed_up_is_what_the_file_says_that_was_named() {
     std::fs::write(&named, format!("card = \"{CARD}\"\nletters_max = 8\n")).unwrap();
     let config = ConfigFile::read(&named).unwrap();
     let backup = Backup { file: &named, config: &config, key: &key(), letters: false };
-    backup.write(&home.path("backup"), &nothing).unwrap();
+    backup.write(&home.path("backup"), &nothing).await.unwrap();
     let (new, _) = restored(&home, "backup", TODAY).await;
     assert!(std::fs::read_to_string(new.path("relay").join("relay.toml")).unwrap().contains("letters_max = 8"));
 }
@@ -173,14 +173,14 @@ async fn a_store_of_which_a_day_or_the_manifest_is_missing_is_not_backed_up() {
         configure(&home, "");
         home.fill().await;
         std::fs::remove_file(home.path("data").join(missing)).unwrap();
-        let error = back_up(&home, true, "backup").unwrap_err();
+        let error = back_up(&home, true, "backup").await.unwrap_err();
         assert!(matches!(error, TransferError::Open { .. }), "{missing}: {error}");
     }
     let home = Home::new(Engine::Journal);
     configure(&home, "");
     home.fill().await;
     std::fs::write(home.path("data/keys/letters-20000.key"), [7; 8_192]).unwrap();
-    back_up(&home, true, "backup").unwrap_err();
+    back_up(&home, true, "backup").await.unwrap_err();
     assert!(!home.path("backup").exists() && !home.path("backup.unfinished").exists());
 }
 
@@ -190,7 +190,7 @@ async fn what_an_interrupted_backup_has_left_is_seen_and_told() {
     configure(&home, "");
     home.fill().await;
     std::fs::write(home.path("backup.unfinished"), "a key").unwrap();
-    let error = back_up(&home, false, "backup").unwrap_err();
+    let error = back_up(&home, false, "backup").await.unwrap_err();
     assert!(matches!(&error, TransferError::Unfinished(path) if *path == home.path("backup.unfinished")), "{error}");
     assert_eq!(std::fs::read(home.path("backup.unfinished")).unwrap(), b"a key", "it is left as it is");
 }
@@ -218,7 +218,7 @@ fn keys_of_what_was_not_finished_are_overwritten() {
 async fn a_relay_that_has_never_run_is_backed_up_and_one_spread_over_folders_is_not() {
     let home = Home::new(Engine::Journal);
     configure(&home, "");
-    back_up(&home, false, "backup").unwrap();
+    back_up(&home, false, "backup").await.unwrap();
     let (new, _) = restored(&home, "backup", TODAY).await;
     assert_eq!(names(&new.path("relay")), ["relay.key", "relay.toml"]);
 
@@ -226,7 +226,7 @@ async fn a_relay_that_has_never_run_is_backed_up_and_one_spread_over_folders_is_
     let whole = format!("data = \"{}\"", home.path("data").display());
     for lines in ["data = \"/elsewhere\"", "key_file = \"../relay.key\"", &whole] {
         std::fs::write(home.path("relay.toml"), format!("card = \"{CARD}\"\n{lines}\n")).unwrap();
-        let error = back_up(&home, false, "other").unwrap_err();
+        let error = back_up(&home, false, "other").await.unwrap_err();
         assert!(matches!(error, TransferError::Elsewhere(_)), "{error}");
     }
 }
