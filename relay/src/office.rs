@@ -86,7 +86,7 @@ pub(crate) enum Refused {
 pub enum OfficeError {
     /// The roster in the store is damaged, or does not belong to the configured card.
     #[error(
-        "the roster in the store is damaged, or of another office than the card's; use the card of that office, restore a backup, or use an empty data folder"
+        "the roster in the store is damaged, or of another office than the card's; use the card of that office, restore the relay's backup, or make another relay, in a folder of its own"
     )]
     OtherOffice,
     /// The store failed.

@@ -45,7 +45,7 @@ pub(super) fn check_on(
     }
     let manifest = Manifest::read(&*home.disk, &home.root)?.ok_or(OpenError::NoStore)?;
     if !manifest.is_for(&config.relay) {
-        return Err(OpenError::Chain("they belong to a relay with another key"));
+        return Err(OpenError::OtherKey);
     }
     check.unlisted(&manifest)?;
     for id in manifest.families() {

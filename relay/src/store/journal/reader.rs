@@ -70,7 +70,7 @@ impl JournalReader {
             None => return Err(OpenError::NoStore),
         };
         if !manifest.is_for(&config.relay) {
-            return Err(OpenError::Chain("they belong to a relay with another key"));
+            return Err(OpenError::OtherKey);
         }
         let mut ids: Vec<VolumeId> = manifest.families().collect();
         ids.sort_unstable();

@@ -156,7 +156,7 @@ fn manifest(home: &Home, config: &JournalConfig) -> Result<Manifest, OpenError> 
         if manifest.is_for(&config.relay) {
             return Ok(manifest);
         }
-        return Err(OpenError::Chain("they belong to a relay with another key"));
+        return Err(OpenError::OtherKey);
     }
     let names = disk.list(&home.keys).and_then(|keys| Ok((keys, disk.list(&home.days)?)));
     let (keys, days) = names.map_err(io("list the days"))?;

@@ -108,7 +108,7 @@ async fn a_folder_of_another_engine_or_another_relay_does_not_open() {
     let directory = folders.path().join("store");
     let config = JournalConfig { directory, relay: RelayPublicKey([8; 32]), quotas: AMPLE };
     let opened = JournalStore::open(&config, ChaCha20Rng::from_seed([0; 32]));
-    assert!(matches!(opened, Err(OpenError::Chain(_))));
+    assert!(matches!(opened, Err(OpenError::OtherKey)));
 
     let folder = TempDir::new().unwrap();
     let directory = folder.path().join("store");

@@ -245,7 +245,7 @@ pub(super) fn check_chain(batches: &[Batch], known: Head, first: Head) -> Result
     let Some(oldest) = batches.first() else { return Ok(known) };
     let mut head = match oldest.number() {
         1 if oldest.previous() != first.chain() => {
-            return Err(OpenError::Chain("they belong to a relay with another key"));
+            return Err(OpenError::OtherKey);
         }
         1 => first,
         number => Head::new(number - 1, oldest.day(), *oldest.previous()).map_err(|_| OpenError::Chain("no chain"))?,
