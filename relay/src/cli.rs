@@ -5,6 +5,7 @@
 mod check;
 mod check_config;
 mod forward;
+mod identity;
 mod init;
 mod listening;
 mod logging;
@@ -35,6 +36,8 @@ struct Cli {
 enum Command {
     /// Make a relay's key and configuration in a folder, and print what the office needs to know of the relay.
     Init(Init),
+    /// Print the relay's public key again, as init did, from its key file.
+    Identity(Identity),
     /// Run the relay until SIGTERM or SIGINT, then answer what is in flight and end. SIGHUP: look for a new certificate.
     Serve(Serve),
     /// Hand connections on to a relay, so that it does not see where they come from, until SIGTERM or SIGINT. SIGHUP: look
@@ -61,6 +64,17 @@ struct Init {
     folder: PathBuf,
     /// Where the relay will be found: [ws://|wss://]HOST[:PORT]. Up to eight times.
     #[arg(long, required = true, num_args = 1)]
+    address: Vec<Address>,
+}
+
+#[derive(Args, Debug)]
+struct Identity {
+    /// The relay's key file, or the folder that holds relay.key.
+    #[arg(default_value = ".")]
+    key_file: PathBuf,
+    /// Where the relay is found, to be printed behind the key, as the office reads it: [ws://|wss://]HOST[:PORT]. Up to
+    /// eight times.
+    #[arg(long, num_args = 1)]
     address: Vec<Address>,
 }
 
@@ -199,6 +213,7 @@ enum LogFormat {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Init(arguments) => init::run(&arguments),
+        Command::Identity(arguments) => identity::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Forward(arguments) => forward::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),

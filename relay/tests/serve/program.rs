@@ -23,6 +23,25 @@ async fn init_makes_a_private_key_and_never_replaces_one() {
 }
 
 #[tokio::test]
+async fn the_identity_that_init_printed_can_be_printed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = path(folder.path());
+    let addresses = ["--address", "relay.example.org", "--address", "ws://example.onion"];
+    let (_, printed, _) = run(&[&["init", folder], &addresses[..]].concat()).await;
+    let lines: Vec<&str> = printed.lines().take(2).collect();
+    // Nothing of relay.toml is needed, which has no card yet.
+    let (output, again, err) = run(&[&["identity", folder], &addresses[..]].concat()).await;
+    assert!(output.status.success(), "{err}");
+    assert_eq!(again.lines().collect::<Vec<_>>(), lines);
+    let (_, key, _) = run(&["identity", &format!("{folder}/relay.key")]).await;
+    assert_eq!(key.lines().nth(1), lines[1].split(' ').next());
+
+    let (output, out, err) = run(&["identity", &format!("{folder}/relay.toml")]).await;
+    assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
+    assert!(err.contains("relay.toml"), "{err}");
+}
+
+#[tokio::test]
 async fn a_wrong_configuration_is_told_with_its_key_and_exit_code_2() {
     let (folder, _) = initialised().await;
     let expect = async |words: &[&str]| {
@@ -137,7 +156,9 @@ async fn connections_leave_the_store_the_files_that_it_needs() {
 async fn help_says_what_there_is() {
     let (output, out, _) = run(&["--help"]).await;
     assert!(output.status.success());
-    for word in ["init", "serve", "forward", "check-config", "check", "export", "import", "backup", "restore"] {
+    for word in
+        ["init", "identity", "serve", "forward", "check-config", "check", "export", "import", "backup", "restore"]
+    {
         assert!(out.contains(word), "{out}");
     }
     let nowhere: PathBuf = tempfile::tempdir().unwrap().path().join("x");
