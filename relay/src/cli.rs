@@ -92,7 +92,8 @@ struct Serve {
     /// How the log looks.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
-    /// Today's date (YYYY-MM-DD), if the relay does not believe its clock because it was off for long.
+    /// Today's date (YYYY-MM-DD), if the relay does not believe its clock because it was off for long. No relay goes back to
+    /// a day before its last one.
     #[arg(long, value_name = "DATE")]
     accept_date: Option<String>,
 }

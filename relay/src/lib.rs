@@ -47,4 +47,4 @@ pub use sandbox::{Sandbox, SandboxError, SandboxMode, Strength};
 pub use server::{Handle, Relay, RunError, run};
 pub use shared::StartError;
 pub use tls::{FileFault, Reload, Tls, TlsError, TlsFiles};
-pub use today::ClockJump;
+pub use today::{ClockJump, DayPassed};

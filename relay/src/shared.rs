@@ -11,7 +11,7 @@ use crate::sealing::Arrivals;
 use crate::shares::{Holder, Holders, Place, Shares};
 use crate::store::{Kind, Quotas, Store, StoreError};
 use crate::tariff::Tariff;
-use crate::today::{ClockJump, Today};
+use crate::today::{ClockJump, DayPassed, NoDay, Today};
 use crate::trouble::Trouble;
 use crate::works::Works;
 use cssr_proto::keys::RelaySecretKey;
@@ -67,12 +67,24 @@ pub enum StartError {
     /// The clock is not believed.
     #[error(transparent)]
     Clock(#[from] ClockJump),
+    /// The operator vouches for a day that has passed.
+    #[error(transparent)]
+    Passed(#[from] DayPassed),
     /// The statements in the store are not the configured office's.
     #[error(transparent)]
     Office(#[from] OfficeError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<NoDay> for StartError {
+    fn from(error: NoDay) -> Self {
+        match error {
+            NoDay::Jump(jump) => jump.into(),
+            NoDay::Passed(passed) => passed.into(),
+        }
+    }
 }
 
 impl<S: Store> Shared<S> {

@@ -2,8 +2,11 @@
 
 use crate::client::letter;
 use crate::process::{Running, SEAL_AT_ONCE, configured, initialised, path, run, today};
+use chacha20::ChaCha20Rng;
 use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::response::Response;
+use cssr_relay::store::{JournalConfig, JournalStore, Lives, Quotas, Store as _};
+use rand_core::SeedableRng as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use tokio::net::TcpStream;
@@ -150,6 +153,27 @@ async fn connections_leave_the_store_the_files_that_it_needs() {
     let output = command.output().await.unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("LimitNOFILE"));
+}
+
+#[tokio::test]
+async fn a_relay_that_a_wrong_clock_took_years_ahead_does_not_go_back_and_begins_anew_without_its_store() {
+    let (folder, _, relay) = configured("").await;
+    let (directory, far) = (folder.path().join("data"), today().plus(3_650));
+    let store = JournalConfig { directory: directory.clone(), relay, quotas: Quotas::default() };
+    let store = JournalStore::open(&store, ChaCha20Rng::seed_from_u64(1)).unwrap();
+    store.expire(far, Lives { letters: 60, chunks: 60 }).await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    let date = today().to_string();
+    let (output, out, err) = run(&["serve", "--config", path(folder.path()), "--accept-date", &date]).await;
+    assert_eq!((output.status.code(), out.as_str()), (Some(1), ""), "{err}");
+    for words in [&date, &far.to_string(), "no relay goes back", "operating.md"] {
+        assert!(err.contains(words), "{words:?} is missing in {err:?}");
+    }
+    std::fs::remove_dir_all(directory).unwrap();
+    let begun = Running::start(folder.path(), &[]).await;
+    assert_eq!(begun.client().await.announcement.day, today());
+    begun.stop("-TERM").await;
 }
 
 #[tokio::test]
