@@ -4,12 +4,14 @@ mod document;
 mod errors;
 mod file;
 mod forward;
+mod named;
 mod sections;
 mod value;
 
 pub use errors::{ConfigError, ConfigErrors, Fault};
 pub use file::{ConfigFile, Engine, NoSuchEngine};
 pub use forward::ForwardFile;
+pub(crate) use named::NamedFiles;
 pub use sections::TlsSection;
 
 use crate::store::{Kind, Quotas};
@@ -158,8 +160,8 @@ pub struct Limits {
     /// How long writing may take of what is written together, which is up to two frames. Default: 120 s, so whoever is sent
     /// large frames and takes in fewer than 273 bytes a second is dropped.
     pub write_timeout: Duration,
-    /// How long ending in good order may take; connections that have not ended by then are cut. Default: 10 s, well below
-    /// the 90 s that systemd allows.
+    /// How long ending in good order may take; connections that have not ended by then are cut. Default: 10 s; no more
+    /// than 80 s in a file, below the 90 s after which systemd kills.
     pub shutdown_timeout: Duration,
     /// How many days the relay's day may go forward at once. A wall clock that jumps further is not believed, because a
     /// day that has passed is destroyed for good. Default: 7.

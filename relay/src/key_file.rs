@@ -7,6 +7,7 @@
 //!
 //! It is not under a passphrase, because a relay must come back by itself after a power cut. Only its owner may read it.
 
+use crate::regular;
 use cssr_proto::keys::RelaySecretKey;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
@@ -41,7 +42,7 @@ pub enum KeyFileError {
 /// # Errors
 /// See [`KeyFileError`].
 pub fn read_key_file(path: &Path) -> Result<RelaySecretKey, KeyFileError> {
-    let mut file = File::open(path)?;
+    let mut file = regular::open(path)?;
     let mode = file.metadata()?.permissions().mode() & 0o777;
     if mode & OTHERS != 0 {
         return Err(KeyFileError::Readable { mode });

@@ -19,6 +19,7 @@ mod lane;
 mod listen;
 mod monitor;
 mod office;
+mod regular;
 mod sandbox;
 mod sealer;
 mod sealing;

@@ -1,5 +1,6 @@
 //! The certificate for TLS: read, checked, and read again when its files change.
 
+use crate::regular;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -147,6 +148,12 @@ impl Tls {
         }
     }
 
+    /// Everything that is wrong with a certificate and its key.
+    pub(crate) fn faults(files: &TlsFiles) -> Vec<TlsError> {
+        let faults: Vec<_> = chain(files).err().into_iter().chain(key(files).err()).collect();
+        if faults.is_empty() { server_config(files).err().into_iter().collect() } else { faults }
+    }
+
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.0.config.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -174,9 +181,7 @@ impl Stamps {
 }
 
 fn server_config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
-    let chain =
-        chain(&files.certificate).map_err(|error| TlsError::Certificate { path: files.certificate.clone(), error })?;
-    let key = key(&files.key).map_err(|error| TlsError::Key { path: files.key.clone(), error })?;
+    let (chain, key) = (chain(files)?, key(files)?);
     #[expect(clippy::expect_used, reason = "ring supports TLS 1.2 and 1.3")]
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -193,17 +198,29 @@ fn server_config(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     Ok(config)
 }
 
-fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileFault> {
-    let chain: Vec<_> = CertificateDer::pem_file_iter(path).map_err(fault)?.collect::<Result<_, _>>().map_err(fault)?;
+fn chain(files: &TlsFiles) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let path = &files.certificate;
+    read_chain(path).map_err(|error| TlsError::Certificate { path: path.clone(), error })
+}
+
+fn key(files: &TlsFiles) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let path = &files.key;
+    read_key(path).map_err(|error| TlsError::Key { path: path.clone(), error })
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileFault> {
+    let chain: Vec<_> =
+        CertificateDer::pem_reader_iter(regular::open(path)?).collect::<Result<_, _>>().map_err(fault)?;
     if chain.is_empty() { Err(FileFault::Nothing) } else { Ok(chain) }
 }
 
-fn key(path: &Path) -> Result<PrivateKeyDer<'static>, FileFault> {
-    let mode = std::fs::metadata(path)?.permissions().mode() & 0o777;
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, FileFault> {
+    let file = regular::open(path)?;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
     if mode & EVERYBODY != 0 {
         return Err(FileFault::Readable { mode });
     }
-    PrivateKeyDer::from_pem_file(path).map_err(fault)
+    PrivateKeyDer::from_pem_reader(file).map_err(fault)
 }
 
 fn fault(error: pem::Error) -> FileFault {

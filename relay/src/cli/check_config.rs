@@ -1,7 +1,8 @@
 //! `cssr-relay check-config`.
 
 use super::{CheckConfig, Failure, print};
-use crate::{ConfigFile, Fault, ForwardFile, Tls, TlsSection, read_key_file};
+use crate::config::NamedFiles;
+use crate::{ConfigErrors, ConfigFile, Fault, ForwardFile, Tls, read_key_file};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -14,23 +15,13 @@ struct Finding {
 }
 
 pub(super) fn run(arguments: &CheckConfig) -> Result<(), Failure> {
-    let found = match arguments.forward {
-        false => ConfigFile::read(&arguments.config).map(|file| files(&file)),
-        true => ForwardFile::read(&arguments.config).map(|file| certificate(file.tls.as_ref()).into_iter().collect()),
+    let path = &arguments.config;
+    let (wrong, named) = match arguments.forward {
+        false => (ConfigFile::read(path).err(), NamedFiles::of_relay(path)),
+        true => (ForwardFile::read(path).err(), NamedFiles::of_forwarder(path)),
     };
-    let findings: Vec<_> = match found {
-        Ok(messages) => messages.into_iter().map(Finding::of_no_line).collect(),
-        Err(errors) => {
-            let shown = errors.to_string();
-            let faults = errors.faults().iter().zip(shown.lines());
-            let finding = |(fault, shown): (&Fault, &str)| Finding {
-                line: fault.line,
-                shown: shown.to_owned(),
-                message: fault.error.to_string(),
-            };
-            faults.map(finding).collect()
-        }
-    };
+    let mut findings = wrong.as_ref().map(keys).unwrap_or_default();
+    findings.extend(files(&named).into_iter().map(Finding::of_no_line));
     if arguments.json {
         let errors: Vec<Value> =
             findings.iter().map(|finding| json!({"line": finding.line, "message": finding.message})).collect();
@@ -45,18 +36,26 @@ pub(super) fn run(arguments: &CheckConfig) -> Result<(), Failure> {
     Err(Failure::wrong(shown.join("\n")))
 }
 
-/// What is wrong with what the file names.
-fn files(file: &ConfigFile) -> Vec<String> {
-    let key =
-        read_key_file(&file.key_file).err().map(|error| format!("the key file {}: {error}", file.key_file.display()));
-    let tls = certificate(file.tls.as_ref());
-    let data = (!can_be_a_folder(&file.data))
-        .then(|| format!("the data folder {} is no folder, and cannot become one", file.data.display()));
-    [key, tls, data].into_iter().flatten().collect()
+/// What is wrong with the file itself.
+fn keys(errors: &ConfigErrors) -> Vec<Finding> {
+    let shown = errors.to_string();
+    let finding = |(fault, shown): (&Fault, &str)| Finding {
+        line: fault.line,
+        shown: shown.to_owned(),
+        message: fault.error.to_string(),
+    };
+    errors.faults().iter().zip(shown.lines()).map(finding).collect()
 }
 
-fn certificate(tls: Option<&TlsSection>) -> Option<String> {
-    tls.and_then(|tls| Tls::load(tls.files.clone()).err()).map(|error| error.to_string())
+/// What is wrong with what the file names.
+fn files(NamedFiles { key, data, tls }: &NamedFiles) -> Vec<String> {
+    let key = key
+        .iter()
+        .filter_map(|path| read_key_file(path).err().map(|error| format!("the key file {}: {error}", path.display())));
+    let tls = tls.iter().flat_map(Tls::faults).map(|error| error.to_string());
+    let data = data.iter().filter(|path| !can_be_a_folder(path));
+    let data = data.map(|path| format!("the data folder {} is no folder, and cannot become one", path.display()));
+    key.chain(tls).chain(data).collect()
 }
 
 /// Whether there is a folder, or nothing yet below one.

@@ -2,6 +2,7 @@
 
 use super::errors::{ConfigError, ConfigErrors, Fault};
 use super::value::Keys;
+use crate::regular;
 use std::collections::HashMap;
 use std::path::Path;
 use toml::de::DeTable;
@@ -16,13 +17,20 @@ pub(super) fn read<T>(
     make: impl FnOnce(&str, &Path) -> Result<T, ConfigErrors>,
 ) -> Result<T, ConfigErrors> {
     let path = if path.is_dir() { path.join(name) } else { path.to_owned() };
-    match std::fs::read_to_string(&path) {
+    match regular::read_to_string(&path) {
         Ok(text) => make(&text, path.parent().unwrap_or(Path::new(""))),
         Err(error) => {
             let fault = Fault { line: None, error: ConfigError::Read { path, error } };
             Err(ConfigErrors { file: name, faults: vec![fault] })
         }
     }
+}
+
+/// Makes something of the keys of a file, whatever is wrong with others; `None` if there are no keys to be read.
+pub(super) fn glance<T>(name: &str, path: &Path, make: impl FnOnce(&mut Keys, &Path) -> T) -> Option<T> {
+    let path = if path.is_dir() { path.join(name) } else { path.to_owned() };
+    let (table, _) = table(&regular::read_to_string(&path).ok()?).ok()?;
+    Some(make(&mut Keys::new(table), path.parent().unwrap_or(Path::new(""))))
 }
 
 /// Makes something of the keys. `make` may stop at the first error: what it is about is taken out then, so that its default

@@ -2,7 +2,7 @@
 
 use super::document;
 use super::errors::{ConfigError, ConfigErrors};
-use super::sections::{LISTEN, TLS_POLL, TlsSection, metrics, sandbox, tls};
+use super::sections::{LISTEN, TLS_POLL, TlsSection, apart, metrics, sandbox, shutdown_timeout, tls};
 use super::value::{Keys, show_time};
 use super::{Efforts, Limits, Postage, Sealing};
 use crate::sandbox::SandboxMode;
@@ -96,6 +96,10 @@ fn plain(path: &Path) -> PathBuf {
 impl ConfigFile {
     /// The name of the file in a relay's folder.
     pub(crate) const NAME: &str = NAME;
+    /// What `key_file` is by default.
+    pub(super) const KEY_FILE: &str = "relay.key";
+    /// What `data` is by default.
+    pub(super) const DATA: &str = "data";
 
     /// Reads a file, or the `relay.toml` in a folder.
     ///
@@ -135,6 +139,8 @@ impl ConfigFile {
         };
         let limits = limits(keys, postage)?;
         keys.finish()?;
+        let listen = listen.unwrap_or_else(|| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8085))]);
+        apart(&listen, &tls, metrics)?;
         let (card, tls) = match (card, tls.section()) {
             (Some(card), Ok(tls)) => (card, tls),
             (card, tls) => {
@@ -142,8 +148,8 @@ impl ConfigFile {
                 return Err(missing.into_iter().chain(tls.err()).collect());
             }
         };
-        let key_file = folder.join(key_file.unwrap_or_else(|| "relay.key".into()));
-        let data = folder.join(data.unwrap_or_else(|| "data".into()));
+        let key_file = folder.join(key_file.unwrap_or_else(|| Self::KEY_FILE.into()));
+        let data = folder.join(data.unwrap_or_else(|| Self::DATA.into()));
         let mut others = vec![key_file.clone(), folder.join(NAME)];
         others.extend(tls.iter().flat_map(|tls| [tls.files.certificate.clone(), tls.files.key.clone()]));
         // Folders that are named from where the program runs may be the same.
@@ -157,7 +163,7 @@ impl ConfigFile {
         }
         Ok(Self {
             card,
-            listen: listen.unwrap_or_else(|| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8085))]),
+            listen,
             tls,
             metrics,
             sandbox,
@@ -245,8 +251,8 @@ fn limits(keys: &mut Keys, postage: Postage) -> Result<Limits, ConfigError> {
             default.ping_interval.min(silence_timeout / 2),
         )?,
         idle_timeout: keys.time("idle_timeout", idle, default.idle_timeout)?,
-        write_timeout: keys.time("write_timeout", timeout.clone(), default.write_timeout)?,
-        shutdown_timeout: keys.time("shutdown_timeout", timeout, default.shutdown_timeout)?,
+        write_timeout: keys.time("write_timeout", timeout, default.write_timeout)?,
+        shutdown_timeout: shutdown_timeout(keys, default.shutdown_timeout)?,
         day_jump: keys.number("day_jump", 1..=3_650, default.day_jump)?,
     })
 }
@@ -319,6 +325,13 @@ mod tests {
     fn a_relay_listens_in_one_place_or_in_several() {
         assert_eq!(parse("listen = \"[::1]:80\"").unwrap().listen, ["[::1]:80".parse().unwrap()]);
         assert_eq!(parse("listen = [\"[::1]:80\", \"127.0.0.1:80\"]").unwrap().listen.len(), 2);
+    }
+
+    #[test]
+    fn another_port_or_any_free_one_is_another_address() {
+        for listen in ["[\"[::1]:80\", \"[::1]:81\"]", "[\"127.0.0.1:0\", \"127.0.0.1:0\"]"] {
+            assert_eq!(parse(&format!("listen = {listen}")).unwrap().listen.len(), 2);
+        }
     }
 
     #[test]
@@ -399,6 +412,10 @@ mod tests {
             ("tls_listen = \"[::]:443\"\ntls_key = \"key.pem\"", &["\"tls_certificate\"", "PEM"]),
             ("tls_certificate = \"a.pem\"\ntls_key = \"b.pem\"", &["\"tls_listen\"", "[::]"]),
             ("metrics_listen = \"0.0.0.0:9085\"", &["\"metrics_listen\"", "127.0.0.1", "metrics_beyond_loopback"]),
+            ("listen = [\"[::1]:80\", \"[::1]:80\"]", &["\"listen\"", "[::1]:80", "already"]),
+            ("listen = \"0.0.0.0:80\"\nmetrics_listen = \"127.0.0.1:80\"", &["\"metrics_listen\"", "already"]),
+            ("metrics_listen = \"127.0.0.1:8085\"", &["\"metrics_listen\"", "already"]),
+            ("shutdown_timeout = \"81s\"", &["\"shutdown_timeout\"", "81s", "to 80s"]),
             ("sandbox = \"on\"", &["\"sandbox\"", "\"require\""]),
             ("metrics_beyond_loopback = 1", &["\"metrics_beyond_loopback\"", "true or false"]),
             ("seal_min_age = \"soon\"", &["\"seal_min_age\"", "\"soon\"", "60s", "30min"]),

@@ -2,7 +2,7 @@
 
 use super::document;
 use super::errors::{ConfigError, ConfigErrors};
-use super::sections::{LISTEN, TLS_POLL, TlsSection, sandbox, tls};
+use super::sections::{LISTEN, TLS_POLL, TlsSection, apart, sandbox, shutdown_timeout, tls};
 use super::value::{Keys, show_time};
 use crate::forward::{ForwardConfig, ForwardLimits, Upstream};
 use crate::sandbox::SandboxMode;
@@ -27,6 +27,9 @@ pub struct ForwardFile {
 }
 
 impl ForwardFile {
+    /// The name of the file in a forwarder's folder.
+    pub(super) const NAME: &str = NAME;
+
     /// Reads a file, or the `forward.toml` in a folder.
     ///
     /// # Errors
@@ -50,6 +53,7 @@ impl ForwardFile {
         let sandbox = sandbox(keys)?;
         let limits = limits(keys)?;
         keys.finish()?;
+        apart(listen.as_deref().unwrap_or_default(), &tls, None)?;
         let missing = |key, allowed| ConfigError::Missing { key, allowed };
         match (relays, listen, tls.section()) {
             (Some(relays), listen, Ok(tls)) if listen.is_some() || tls.is_some() => {
@@ -91,8 +95,8 @@ fn limits(keys: &mut Keys) -> Result<ForwardLimits, ConfigError> {
         (time("first_timeout", default.first_timeout)?, time("connect_timeout", default.connect_timeout)?);
     let (retry_after, idle_timeout) =
         (time("retry_after", default.retry_after)?, time("idle_timeout", default.idle_timeout)?);
-    let (half_open_timeout, shutdown_timeout) =
-        (time("half_open_timeout", default.half_open_timeout)?, time("shutdown_timeout", default.shutdown_timeout)?);
+    let half_open_timeout = time("half_open_timeout", default.half_open_timeout)?;
+    let shutdown_timeout = shutdown_timeout(keys, default.shutdown_timeout)?;
     Ok(ForwardLimits {
         connections: keys.number("connections", 1..=1_000_000, default.connections)?,
         bytes_in_flight: keys.number("bytes_in_flight", 512..=1_048_576, default.bytes_in_flight)?,

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// How often to look for a new certificate. They come every few weeks; a minute late is early enough.
 pub(super) const TLS_POLL: Duration = Duration::from_secs(60);
+/// systemd kills after 90 s what has not ended, and the store must be closed by then.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(80);
 pub(super) const LISTEN: &str =
     "an address and a port, such as \"127.0.0.1:8085\" or \"[::]:8085\", or a list of up to eight";
 const PEM: &str = "the path of a PEM file";
@@ -74,6 +76,32 @@ pub(super) fn metrics(keys: &mut Keys) -> Result<Option<SocketAddr>, ConfigError
         }),
         listen => Ok(listen),
     }
+}
+
+/// Refuses an address that is listened on already. Port 0 is another one each time.
+pub(super) fn apart(listen: &[SocketAddr], tls: &TlsKeys, metrics: Option<SocketAddr>) -> Result<(), ConfigError> {
+    let all = [("listen", listen), ("tls_listen", &tls.listen), ("metrics_listen", metrics.as_slice())];
+    let mut taken = Vec::new();
+    for (key, address) in all.into_iter().flat_map(|(key, list)| list.iter().map(move |address| (key, *address))) {
+        if taken.iter().any(|other| meet(*other, address)) {
+            let allowed = "an address and a port of its own; this one is listened on already".into();
+            return Err(ConfigError::Value { key, found: format!("\"{address}\""), allowed });
+        }
+        taken.push(address);
+    }
+    Ok(())
+}
+
+/// Whether one of them is, or includes, the other.
+fn meet(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_port = one.port() == other.port() && one.port() != 0;
+    let everywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
+    same_port && one.is_ipv4() == other.is_ipv4() && (one == other || everywhere)
+}
+
+/// `shutdown_timeout`.
+pub(super) fn shutdown_timeout(keys: &mut Keys, default: Duration) -> Result<Duration, ConfigError> {
+    keys.time("shutdown_timeout", Duration::from_millis(10)..=SHUTDOWN_MAX, default)
 }
 
 /// `sandbox`.

@@ -9,7 +9,7 @@ use crate::key_file::write_new;
 use crate::office::unverifiable;
 use crate::store::transfer::Outline;
 use crate::store::{Extent, Kind, OpenError, first_head};
-use crate::{ConfigFile, KeyFileError, write_key_file};
+use crate::{ConfigFile, KeyFileError, regular, write_key_file};
 use cssr_proto::Day;
 use cssr_proto::keys::RelaySecretKey;
 use std::fs::DirBuilder;
@@ -34,7 +34,7 @@ impl Backup<'_> {
     /// Writes it into a file, if it could be restored. A relay may be running, but for one on sled.
     pub(crate) async fn write(&self, path: &Path, seen: &dyn Fn()) -> Result<Summary, TransferError> {
         let Self { file, config, key, letters } = self;
-        let text = std::fs::read_to_string(file).map_err(at(file))?;
+        let text = regular::read_to_string(file).map_err(at(file))?;
         if text.len() > CONFIG_MAX {
             return Err(TransferError::Config(format!("{CONFIG} has more than {CONFIG_MAX} bytes")));
         }

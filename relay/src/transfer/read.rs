@@ -3,6 +3,7 @@
 use super::error::{TransferError, at};
 use super::format::{FRAME, MAGIC, SECTION_MAX, Section};
 use super::rules::Rules;
+use crate::regular;
 use cssr_proto::Hash;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
@@ -22,7 +23,7 @@ impl Input {
         path: &Path,
         each: impl FnMut(Section) -> Result<(), TransferError>,
     ) -> Result<Self, TransferError> {
-        let input = Self { path: path.to_owned(), file: File::open(path).map_err(at(path))? };
+        let input = Self { path: path.to_owned(), file: regular::open(path).map_err(at(path))? };
         input.sections(each)?;
         Ok(input)
     }

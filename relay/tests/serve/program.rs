@@ -8,7 +8,7 @@ use cssr_proto::response::Response;
 use cssr_relay::store::{JournalConfig, JournalStore, Lives, Quotas, Store as _};
 use rand_core::SeedableRng as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::net::TcpStream;
 
 #[tokio::test]
@@ -88,6 +88,7 @@ async fn check_config_tells_everything_at_once_and_changes_nothing() {
     let good = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("connections = 0\n{good}conections = 1\n")).unwrap();
     let last = good.lines().count() + 2;
+    let key = std::fs::read(folder.join("relay.key")).unwrap();
     let (output, out, err) = check(&[]).await;
     assert_eq!((output.status.code(), out.as_str()), (Some(2), ""));
     let lines: Vec<_> = err.lines().collect();
@@ -99,16 +100,38 @@ async fn check_config_tells_everything_at_once_and_changes_nothing() {
     assert_eq!((output.status.code(), &told["ok"]), (Some(2), &false.into()));
     assert_eq!((&told["errors"][0]["line"], &told["errors"][1]["line"]), (&1.into(), &last.into()));
 
-    // What the file names.
+    // What the file names, whatever is wrong with its keys.
     std::fs::remove_file(folder.join("relay.key")).unwrap();
     std::fs::write(folder.join("data"), "").unwrap();
-    std::fs::write(&file, format!("{good}tls_listen = \"[::]:443\"\ntls_certificate = \"c\"\ntls_key = \"k\"\n"))
-        .unwrap();
-    let (output, _, err) = check(&[]).await;
-    assert_eq!((output.status.code(), err.lines().count()), (Some(2), 3), "{err}");
-    for word in ["relay.key", "the certificate", "data"] {
-        assert!(err.contains(word), "{err}");
+    let tls = "tls_listen = \"[::]:443\"\ntls_certificate = \"c\"\ntls_key = \"k\"\n";
+    for (wrong, lines) in [("", 4), ("connections = 0\n", 5)] {
+        std::fs::write(&file, format!("{wrong}{good}{tls}")).unwrap();
+        let (output, _, err) = check(&[]).await;
+        assert_eq!((output.status.code(), err.lines().count()), (Some(2), lines), "{err}");
+        for words in ["relay.key", "the certificate ", "the certificate's key", "data"] {
+            assert!(err.contains(words), "{err}");
+        }
     }
+
+    // What is no file is not waited for.
+    std::fs::remove_file(folder.join("data")).unwrap();
+    for name in ["relay.key", "c"] {
+        mkfifo(&folder.join(name)).await;
+    }
+    std::fs::write(folder.join("k"), key).unwrap();
+    let (_, _, err) = check(&[]).await;
+    assert_eq!(err.matches("it is not a regular file").count(), 2, "{err}");
+    std::fs::remove_file(&file).unwrap();
+    mkfifo(&file).await;
+    for command in ["check-config", "serve"] {
+        let (output, _, err) = run(&[command, "--config", path(folder)]).await;
+        assert_eq!(output.status.code(), Some(2));
+        assert!(err.contains("relay.toml cannot be read: it is not a regular file"), "{err}");
+    }
+}
+
+async fn mkfifo(path: &Path) {
+    assert!(tokio::process::Command::new("mkfifo").arg(path).status().await.unwrap().success());
 }
 
 #[tokio::test]
