@@ -13,6 +13,7 @@ mod open_files;
 mod progress;
 mod runtime;
 mod serve;
+mod stop;
 mod transfer;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};

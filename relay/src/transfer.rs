@@ -11,6 +11,7 @@ mod format;
 mod place;
 mod read;
 mod rules;
+mod watch;
 mod write;
 
 #[cfg(test)]
@@ -20,3 +21,4 @@ pub(crate) use backup::{Backup, restore};
 pub(crate) use carry::{Summary, export, import};
 pub(crate) use error::TransferError;
 pub(crate) use place::Place;
+pub(crate) use watch::Watch;

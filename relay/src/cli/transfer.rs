@@ -1,8 +1,8 @@
 //! `cssr-relay export`, `import`, `backup` and `restore`.
 
 use super::progress::Progress;
-use super::{Backup, Export, Failure, Import, Restore, print};
-use crate::transfer::{self, Place, Summary, TransferError};
+use super::{Backup, Export, Failure, Import, Restore, print, stop};
+use crate::transfer::{self, Place, Summary, TransferError, Watch};
 use crate::{Clock as _, ConfigFile, SystemClock, read_key_file};
 use cssr_proto::keys::RelaySecretKey;
 use serde_json::json;
@@ -10,20 +10,16 @@ use std::path::Path;
 
 pub(super) fn export(Export { config, json, file }: &Export) -> Result<(), Failure> {
     let (config, key) = read(config)?;
-    let progress = Progress::start("envelopes");
-    let summary = transfer::export(&Place::new(&config, key.public()), file, &|| progress.step()).map_err(failed)?;
-    drop(progress);
+    let place = Place::new(&config, key.public());
+    let summary = watched(async |watch| transfer::export(&place, file, watch))?;
     tell("exported", &summary, *json)
 }
 
 pub(super) fn import(Import { config, json, file }: &Import) -> Result<(), Failure> {
     let (config, key) = read(config)?;
     let place = Place::new(&config, key.public());
-    let progress = Progress::start("envelopes");
-    let seen = || progress.step();
-    let import = transfer::import(&place, file, config.card.fingerprint(), SystemClock::new().day(), &seen);
-    let summary = run(import)?;
-    drop(progress);
+    let (card, today) = (config.card.fingerprint(), SystemClock::new().day());
+    let summary = watched(async |watch| transfer::import(&place, file, card, today, watch).await)?;
     tell("imported", &summary, *json)
 }
 
@@ -31,17 +27,13 @@ pub(super) fn backup(Backup { config, json, letters, file }: &Backup) -> Result<
     let (read, key) = read(config)?;
     let file_of_config = if config.is_dir() { config.join(ConfigFile::NAME) } else { config.clone() };
     let backup = transfer::Backup { file: &file_of_config, config: &read, key: &key, letters: *letters };
-    let progress = Progress::start("envelopes");
-    let summary = run(backup.write(file, &|| progress.step()))?;
-    drop(progress);
+    let summary = watched(async |watch| backup.write(file, watch).await)?;
     tell("backed up", &summary, *json)
 }
 
 pub(super) fn restore(Restore { config, json, file }: &Restore) -> Result<(), Failure> {
-    let progress = Progress::start("envelopes");
-    let seen = || progress.step();
-    let summary = run(transfer::restore(config, file, SystemClock::new().day(), &seen))?;
-    drop(progress);
+    let today = SystemClock::new().day();
+    let summary = watched(async |watch| transfer::restore(config, file, today, watch).await)?;
     tell("restored", &summary, *json)
 }
 
@@ -51,6 +43,12 @@ pub(super) fn read(config: &Path) -> Result<(ConfigFile, RelaySecretKey), Failur
     let key = read_key_file(&file.key_file)
         .map_err(|error| Failure::wrong(format_args!("the key file {}: {error}", file.key_file.display())))?;
     Ok((file, key))
+}
+
+/// Runs what is told of, and ended by a signal.
+fn watched(work: impl AsyncFnOnce(&Watch<'_>) -> Result<Summary, TransferError>) -> Result<Summary, Failure> {
+    let (progress, stop) = (Progress::start("envelopes"), stop::asked()?);
+    run(work(&Watch { seen: &|| progress.step(), stop: &stop }))
 }
 
 pub(super) fn run<T>(work: impl Future<Output = Result<T, TransferError>>) -> Result<T, Failure> {

@@ -4,6 +4,7 @@ use super::carry::{Beginning, Summary, fill, write_days, write_statements};
 use super::error::{TransferError, at};
 use super::format::{CONFIG_MAX, Section};
 use super::place::{Place, Staged};
+use super::watch::Watch;
 use super::write::Output;
 use crate::key_file::write_new;
 use crate::office::unverifiable;
@@ -32,7 +33,7 @@ pub(crate) struct Backup<'a> {
 
 impl Backup<'_> {
     /// Writes it into a file, if it could be restored. A relay may be running, but for one on sled.
-    pub(crate) async fn write(&self, path: &Path, seen: &dyn Fn()) -> Result<Summary, TransferError> {
+    pub(crate) async fn write(&self, path: &Path, watch: &Watch<'_>) -> Result<Summary, TransferError> {
         let Self { file, config, key, letters } = self;
         let text = regular::read_to_string(file).map_err(at(file))?;
         if text.len() > CONFIG_MAX {
@@ -63,7 +64,7 @@ impl Backup<'_> {
         output.section(&Section::Key(Zeroizing::new(*key.expose())))?;
         write_statements(&mut output, statements, &mut summary)?;
         if let Some(source) = source.filter(|_| *letters) {
-            write_days(&mut output, &*source, &mut summary, seen)?;
+            write_days(&mut output, &*source, &mut summary, watch)?;
         }
         output.finish()?;
         Ok(summary)
@@ -71,17 +72,23 @@ impl Backup<'_> {
 }
 
 /// Makes a relay's folder of a backup, but for what has expired today. There may be an empty folder.
-pub(crate) async fn restore(folder: &Path, path: &Path, today: Day, seen: &dyn Fn()) -> Result<Summary, TransferError> {
-    let (input, begin) = Beginning::read(path)?;
+pub(crate) async fn restore(
+    folder: &Path,
+    path: &Path,
+    today: Day,
+    watch: &Watch<'_>,
+) -> Result<Summary, TransferError> {
+    Staged::beside(folder)?;
+    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(TransferError::Exists(folder.to_owned()));
+    }
+    let (input, begin) = Beginning::read(path, watch)?;
     let (Some(text), Some(key)) = (&begin.config, &begin.key) else {
         return Err(TransferError::OtherPurpose("the file is an export: \"import\" makes a store of it"));
     };
     let key = RelaySecretKey::from_bytes(**key);
     if begin.outline()?.relay != key.public() {
         return Err(TransferError::Damaged("its key does not belong to its batches"));
-    }
-    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
-        return Err(TransferError::Exists(folder.to_owned()));
     }
     let mut staged = Staged::for_folder(folder)?;
     let paths = Paths::of(text, &staged.path)?;
@@ -98,7 +105,7 @@ pub(crate) async fn restore(folder: &Path, path: &Path, today: Day, seen: &dyn F
         })
     })?;
     let place = Place::new(&paths.place, key.public());
-    let summary = fill(&place, &input, &begin, paths.place.card.fingerprint(), today, seen).await?;
+    let summary = fill(&place, &input, &begin, paths.place.card.fingerprint(), today, watch).await?;
     staged.keep(folder)?;
     Ok(summary)
 }

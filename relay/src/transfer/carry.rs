@@ -4,6 +4,7 @@ use super::error::{TransferError, of};
 use super::format::Section;
 use super::place::{Place, Staged, Statements};
 use super::read::Input;
+use super::watch::Watch;
 use super::write::Output;
 use crate::office::Office;
 use crate::store::transfer::{Content, Outline, Source};
@@ -29,13 +30,13 @@ pub(crate) struct Summary {
 }
 
 /// Writes everything of a store into a file. Nobody else may have it open.
-pub(crate) fn export(place: &Place, path: &Path, seen: &dyn Fn()) -> Result<Summary, TransferError> {
+pub(crate) fn export(place: &Place, path: &Path, watch: &Watch<'_>) -> Result<Summary, TransferError> {
     let source = place.source(Extent::All)?;
     let mut output = Output::create(path)?;
     let mut summary = Summary::default();
     output.section(&Section::Outline(source.outline()))?;
     write_statements(&mut output, place.statements()?, &mut summary)?;
-    write_days(&mut output, &*source, &mut summary, seen)?;
+    write_days(&mut output, &*source, &mut summary, watch)?;
     output.finish()?;
     Ok(summary)
 }
@@ -46,9 +47,10 @@ pub(crate) async fn import(
     path: &Path,
     card: Fingerprint,
     today: Day,
-    seen: &dyn Fn(),
+    watch: &Watch<'_>,
 ) -> Result<Summary, TransferError> {
-    let (input, begin) = Beginning::read(path)?;
+    Staged::beside(&place.directory)?;
+    let (input, begin) = Beginning::read(path, watch)?;
     if begin.outline()?.relay != place.relay {
         return Err(TransferError::OtherRelay);
     }
@@ -57,7 +59,7 @@ pub(crate) async fn import(
     }
     let empty = place.vacant()?;
     let staged = Staged::for_folder(&place.directory)?;
-    let summary = fill(&place.beside(staged.path.clone()), &input, &begin, card, today, seen).await?;
+    let summary = fill(&place.beside(staged.path.clone()), &input, &begin, card, today, watch).await?;
     if let Some(empty) = empty {
         // Before its folder goes: one on sled writes its manifest as it closes, and must not do so into the new one.
         drop(empty);
@@ -78,9 +80,10 @@ pub(super) struct Beginning {
 
 impl Beginning {
     /// Reads, and checks, all of a file.
-    pub(super) fn read(path: &Path) -> Result<(Input, Self), TransferError> {
+    pub(super) fn read(path: &Path, watch: &Watch<'_>) -> Result<(Input, Self), TransferError> {
         let mut begin = Self::default();
         let input = Input::open(path, |section| {
+            watch.goes_on()?;
             match section {
                 Section::Outline(outline) => begin.outline = Some(outline),
                 Section::Config(config) => begin.config = Some(config),
@@ -111,7 +114,7 @@ pub(super) async fn fill(
     begin: &Beginning,
     card: Fingerprint,
     today: Day,
-    seen: &dyn Fn(),
+    watch: &Watch<'_>,
 ) -> Result<Summary, TransferError> {
     let outline = begin.outline()?;
     let lives = begin.lives(place, card).await?;
@@ -120,6 +123,7 @@ pub(super) async fn fill(
     let mut sink = place.sink()?;
     let (mut kind, mut skipped) = (Kind::Letter, false);
     input.sections(|section| {
+        watch.goes_on()?;
         match section {
             Section::Day(of, day) => {
                 (kind, skipped) = (of, today.since(day) > lives.of(of));
@@ -134,7 +138,7 @@ pub(super) async fn fill(
                 sink.batch(&batch).map_err(of_store(place))?;
             }
             Section::Held(held) if !skipped => {
-                seen();
+                watch.seen();
                 summary.count(kind, &held.content);
                 sink.held(held).map_err(of_store(place))?;
             }
@@ -144,6 +148,7 @@ pub(super) async fn fill(
     })?;
     sink.finish(&outline).map_err(of_store(place))?;
     place.settle(&begin.statements, &outline).await?;
+    watch.goes_on()?;
     Ok(summary)
 }
 
@@ -167,7 +172,7 @@ pub(super) fn write_days(
     output: &mut Output,
     source: &dyn Source,
     summary: &mut Summary,
-    seen: &dyn Fn(),
+    watch: &Watch<'_>,
 ) -> Result<(), TransferError> {
     for (kind, day) in source.days() {
         let listed = source.listed(kind, day)?;
@@ -177,8 +182,9 @@ pub(super) fn write_days(
             summary.batches += 1;
         }
         for id in listed.ids {
+            watch.goes_on()?;
             let held = source.held(kind, day, id)?;
-            seen();
+            watch.seen();
             summary.count(kind, &held.content);
             output.section(&Section::Held(held))?;
         }

@@ -23,6 +23,15 @@ pub(crate) enum TransferError {
     /// There is what an interrupted attempt may have left.
     #[error("{0} is there; if an interrupted attempt has left it, overwrite the keys that are in it, and remove it")]
     Unfinished(PathBuf),
+    /// A symbolic link where something new should go.
+    #[error("{0} is a symbolic link, and nothing new can take its place; name the folder itself")]
+    Link(PathBuf),
+    /// A mount point where something new should go.
+    #[error("{0} is a mount point, and nothing new can take its place; name a folder within it")]
+    MountPoint(PathBuf),
+    /// Somebody has asked for the end.
+    #[error("interrupted; what was begun is removed, and keys in it overwritten")]
+    Interrupted,
     /// The store holds something.
     #[error("the store in {0} is not empty, and is left as it is")]
     NotEmpty(PathBuf),

@@ -215,13 +215,27 @@ pub(super) struct Staged {
 impl Staged {
     /// Not made yet.
     pub(super) fn for_folder(path: &Path) -> Result<Self, TransferError> {
+        Ok(Self { path: Self::beside(path)?, key: None, kept: false })
+    }
+
+    /// Where it is made, if it can take its place then: to be asked before there is work to lose.
+    pub(super) fn beside(path: &Path) -> Result<PathBuf, TransferError> {
+        // Without a slash at its end, which leads through a link.
+        let path: &Path = &path.components().collect::<PathBuf>();
+        match path.symlink_metadata() {
+            Ok(found) if found.is_symlink() => return Err(TransferError::Link(path.to_owned())),
+            Ok(found) if !found.is_dir() => return Err(TransferError::Exists(path.to_owned())),
+            Ok(_) if is_mount_point(path) => return Err(TransferError::MountPoint(path.to_owned())),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(at(path)(error)),
+            _ => {}
+        }
         let mut name = path.file_name().ok_or_else(|| TransferError::Exists(path.to_owned()))?.to_owned();
         name.push(".unfinished");
         let staged = path.with_file_name(name);
         if staged.symlink_metadata().is_ok() {
             return Err(TransferError::Unfinished(staged));
         }
-        Ok(Self { path: staged, key: None, kept: false })
+        Ok(staged)
     }
 
     /// Takes its place, where there may be an empty folder.
@@ -231,6 +245,20 @@ impl Staged {
         let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(above).and_then(|above| above.sync_all()).map_err(at(above))
     }
+}
+
+/// Whether a file system begins there.
+#[cfg(target_os = "linux")]
+fn is_mount_point(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS);
+    found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// It is found out when the new folder cannot take its place.
+#[cfg(not(target_os = "linux"))]
+const fn is_mount_point(_: &Path) -> bool {
+    false
 }
 
 impl Drop for Staged {

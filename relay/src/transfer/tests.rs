@@ -5,7 +5,7 @@ mod files;
 mod rules;
 
 use super::place::Place;
-use super::{Summary, TransferError, export, import};
+use super::{Summary, TransferError, Watch, export, import};
 use crate::Engine;
 use crate::store::conformance::{AMPLE, burn_key, chunk, day, envelope, id, letter, stored};
 use crate::store::{JournalConfig, JournalStore, Kind, SledConfig, SledStore, Store};
@@ -17,6 +17,7 @@ use cssr_proto::{Card, Day, Envelope, Fingerprint};
 use rand_core::SeedableRng as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 const CARD: &str = "cssr:QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQXU-LVLR@relay.example.org";
@@ -42,7 +43,11 @@ fn place(engine: Engine, directory: PathBuf) -> Place {
     Place { engine, directory, relay: relay(), quotas: AMPLE }
 }
 
-fn nothing() {}
+/// Lets the work go on.
+fn nobody() -> Watch<'static> {
+    static NEVER: AtomicBool = AtomicBool::new(false);
+    Watch { seen: &|| (), stop: &NEVER }
+}
 
 /// A folder, with a store below it.
 struct Home {
@@ -102,12 +107,12 @@ impl Home {
 
     fn export(&self) -> PathBuf {
         let file = self.path("export");
-        export(&self.place(), &file, &nothing).unwrap();
+        export(&self.place(), &file, &nobody()).unwrap();
         file
     }
 
     async fn import(&self, file: &Path, today: Day) -> Result<Summary, TransferError> {
-        import(&self.place(), file, card(), today, &nothing).await
+        import(&self.place(), file, card(), today, &nobody()).await
     }
 
     /// Names of what there is.

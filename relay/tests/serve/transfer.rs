@@ -2,7 +2,7 @@
 
 use crate::client::{Client, burn_key, chunk, error, id, letter};
 use crate::office::Office;
-use crate::process::{Running, SEAL_AT_ONCE, configured, path, run, today};
+use crate::process::{Running, SEAL_AT_ONCE, configured, path, program, run, today};
 use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::request::{NextBatches, Request};
 use cssr_proto::response::Response;
@@ -11,6 +11,9 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::Command;
 
 /// Runs a command that must go well; gives what it told.
 async fn told(arguments: &[&str]) -> Value {
@@ -207,4 +210,45 @@ async fn with_the_card_of_another_office_nothing_is_backed_up() {
     assert!(!backup.exists() && !folder.join("backup.unfinished").exists());
     std::fs::write(&file, good).unwrap();
     told(&["backup", "--config", path(folder), path(&backup)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_a_restore_and_leaves_nothing_of_it() {
+    let (folder, mut office, key) = configured(SEAL_AT_ONCE).await;
+    let relay = Running::start(folder.path(), &[]).await;
+    let address = relay.address;
+    office.open(async || Client::connect(address).await, Head::genesis(letter_genesis(&key))).await;
+    let mut client = relay.client().await;
+    for seed in 0..500 {
+        post(&mut client, letter(seed)).await;
+    }
+    relay.stop("-TERM").await;
+    let scratch = tempfile::tempdir().unwrap();
+    let [backup, new] = ["backup", "relay"].map(|name| scratch.path().join(name));
+    told(&["backup", "--config", path(folder.path()), "--letters", path(&backup)]).await;
+
+    let unfinished = scratch.path().join("relay.unfinished");
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        // Until one is hit while it works.
+        loop {
+            let mut restore = program();
+            restore.args(["restore", "--config", path(&new), path(&backup)]);
+            let child = restore.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            while !unfinished.exists() && !new.exists() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let pid = child.id().unwrap().to_string();
+            assert!(Command::new("kill").args([signal, &pid]).status().await.unwrap().success());
+            let output = child.wait_with_output().await.unwrap();
+            assert!(!unfinished.exists());
+            if new.exists() {
+                std::fs::remove_dir_all(&new).unwrap();
+                continue;
+            }
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            assert!(said.contains("interrupted") && said.contains("nothing was changed"), "{said}");
+            break;
+        }
+    }
 }

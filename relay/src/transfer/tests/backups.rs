@@ -4,7 +4,9 @@ use super::*;
 use crate::transfer::place::Staged;
 use crate::transfer::{Backup, restore};
 use crate::{ConfigFile, read_key_file, write_key_file};
+use std::cell::Cell;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::atomic::Ordering;
 
 fn configure(home: &Home, more: &str) {
     std::fs::write(home.path("relay.toml"), format!("card = \"{CARD}\"\n{more}")).unwrap();
@@ -15,13 +17,13 @@ async fn back_up(home: &Home, letters: bool, name: &str) -> Result<Summary, Tran
     let config = ConfigFile::read(home.folder.path()).unwrap();
     let file = home.folder.path().join("relay.toml");
     let backup = Backup { file: &file, config: &config, key: &key(), letters };
-    backup.write(&home.path(name), &nothing).await
+    backup.write(&home.path(name), &nobody()).await
 }
 
 /// Restores a backup into a folder of its own.
 async fn restored(home: &Home, name: &str, today: Day) -> (Home, Summary) {
     let new = Home::new(home.engine);
-    let summary = restore(&new.path("relay"), &home.path(name), today, &nothing).await.unwrap();
+    let summary = restore(&new.path("relay"), &home.path(name), today, &nobody()).await.unwrap();
     std::fs::rename(new.path("relay").join("data"), new.path("data")).unwrap();
     (new, summary)
 }
@@ -130,7 +132,7 @@ async fn nothing_is_restored_over_anything_and_nothing_half_done_is_left() {
     home.fill().await;
     back_up(&home, true, "backup").await.unwrap();
     let file = home.path("backup");
-    let error = restore(home.folder.path(), &file, TODAY, &nothing).await.unwrap_err();
+    let error = restore(home.folder.path(), &file, TODAY, &nobody()).await.unwrap_err();
     assert!(matches!(error, TransferError::Exists(_)), "{error}");
 
     let new = Home::new(Engine::Journal);
@@ -139,16 +141,16 @@ async fn nothing_is_restored_over_anything_and_nothing_half_done_is_left() {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
         std::fs::write(new.path("bad"), changed).unwrap();
-        restore(&new.path("relay"), &new.path("bad"), TODAY, &nothing).await.unwrap_err();
+        restore(&new.path("relay"), &new.path("bad"), TODAY, &nobody()).await.unwrap_err();
         assert_eq!(new.names(), ["bad"]);
     }
-    let other = restore(&new.path("relay"), &home.export(), TODAY, &nothing).await;
+    let other = restore(&new.path("relay"), &home.export(), TODAY, &nobody()).await;
     assert!(matches!(other, Err(TransferError::OtherPurpose(_))));
     assert!(matches!(home.import(&file, TODAY).await, Err(TransferError::OtherPurpose(_))));
     assert_eq!(new.names(), ["bad"]);
 
     let empty = Home::new(Engine::Journal);
-    restore(empty.folder.path(), &file, TODAY, &nothing).await.unwrap();
+    restore(empty.folder.path(), &file, TODAY, &nobody()).await.unwrap();
     assert_eq!(empty.names(), ["data", "relay.key", "relay.toml"], "an empty folder will do");
 }
 
@@ -160,7 +162,7 @@ async fn what_is_backed_up_is_what_the_file_says_that_was_named() {
     std::fs::write(&named, format!("card = \"{CARD}\"\nletters_max = 8\n")).unwrap();
     let config = ConfigFile::read(&named).unwrap();
     let backup = Backup { file: &named, config: &config, key: &key(), letters: false };
-    backup.write(&home.path("backup"), &nothing).await.unwrap();
+    backup.write(&home.path("backup"), &nobody()).await.unwrap();
     let (new, _) = restored(&home, "backup", TODAY).await;
     assert!(std::fs::read_to_string(new.path("relay").join("relay.toml")).unwrap().contains("letters_max = 8"));
 }
@@ -193,6 +195,64 @@ async fn what_an_interrupted_backup_has_left_is_seen_and_told() {
     let error = back_up(&home, false, "backup").await.unwrap_err();
     assert!(matches!(&error, TransferError::Unfinished(path) if *path == home.path("backup.unfinished")), "{error}");
     assert_eq!(std::fs::read(home.path("backup.unfinished")).unwrap(), b"a key", "it is left as it is");
+}
+
+#[tokio::test]
+async fn who_is_interrupted_leaves_neither_files_nor_keys() {
+    let home = Home::new(Engine::Journal);
+    configure(&home, "");
+    home.fill().await;
+    back_up(&home, true, "backup").await.unwrap();
+    let (new, kept) = (Home::new(Engine::Journal), TempDir::new().unwrap());
+    let (seen, stop) = (Cell::new(0), AtomicBool::new(false));
+    let see = || {
+        seen.set(seen.get() + 1);
+        if seen.get() == 3 {
+            stop.store(true, Ordering::Relaxed);
+            // Second names for the same bytes on the disk, to see what becomes of them.
+            let staged = new.path("relay.unfinished");
+            std::fs::hard_link(staged.join("relay.key"), kept.path().join("relay.key")).unwrap();
+            let [key] = &names(&staged.join("data/keys"))[..] else { panic!("not one key") };
+            std::fs::hard_link(staged.join("data/keys").join(key), kept.path().join("day.key")).unwrap();
+        }
+    };
+    let watch = Watch { seen: &see, stop: &stop };
+    let error = restore(&new.path("relay"), &home.path("backup"), TODAY, &watch).await.unwrap_err();
+    assert!(matches!(error, TransferError::Interrupted), "{error}");
+    assert_eq!((seen.get(), new.names()), (3, vec![]));
+    for name in ["relay.key", "day.key"] {
+        let bytes = std::fs::read(kept.path().join(name)).unwrap();
+        assert!(!bytes.is_empty() && bytes.iter().all(|byte| *byte == 0), "{name}");
+    }
+
+    // What is being written goes as well, and what is being read is let go.
+    let watch = Watch { seen: &|| (), stop: &stop };
+    let exported = export(&home.place(), &home.path("export"), &watch);
+    assert!(matches!(exported, Err(TransferError::Interrupted)));
+    let again = restore(&new.path("relay"), &home.path("backup"), TODAY, &watch).await;
+    assert!(matches!(again, Err(TransferError::Interrupted)));
+    assert_eq!(home.names(), ["backup", "data", "relay.key", "relay.toml"]);
+}
+
+#[tokio::test]
+async fn what_a_new_folder_cannot_replace_is_told_before_the_file_is_read() {
+    let home = Home::new(Engine::Journal);
+    std::fs::create_dir(home.path("folder")).unwrap();
+    std::os::unix::fs::symlink(home.path("folder"), home.path("link")).unwrap();
+    std::fs::write(home.path("file"), "").unwrap();
+    let none = home.path("no backup");
+    for (target, told) in [("link", "a symbolic link"), ("link/", "a symbolic link"), ("file", "there already")] {
+        let error = restore(&home.path(target), &none, TODAY, &nobody()).await.unwrap_err();
+        assert!(error.to_string().contains(told), "{target}: {error}");
+        let place = place(Engine::Journal, home.path(target));
+        let error = import(&place, &none, card(), TODAY, &nobody()).await.unwrap_err();
+        assert!(error.to_string().contains(told), "{target}: {error}");
+    }
+    // Wherever the tests run, there is a file system of its own here.
+    let mounted = restore(Path::new("/proc"), &none, TODAY, &nobody()).await.unwrap_err();
+    assert!(matches!(mounted, TransferError::MountPoint(_)), "{mounted}");
+    let other = restore(&home.path("folder"), &none, TODAY, &nobody()).await.unwrap_err();
+    assert!(matches!(&other, TransferError::Io { path, .. } if *path == none), "{other}");
 }
 
 #[test]

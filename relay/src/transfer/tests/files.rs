@@ -31,7 +31,7 @@ async fn another_relays_file_is_refused() {
     let (old, new) = (Home::new(Engine::Journal), Home::new(Engine::Journal));
     old.fill().await;
     let place = Place { relay: RelaySecretKey::from_bytes([8; 32]).public(), ..new.place() };
-    let error = import(&place, &old.export(), card(), TODAY, &nothing).await.unwrap_err();
+    let error = import(&place, &old.export(), card(), TODAY, &nobody()).await.unwrap_err();
     assert!(matches!(error, TransferError::OtherRelay), "{error}");
     assert!(new.names().is_empty());
 }
@@ -77,7 +77,7 @@ async fn a_store_in_use_is_neither_exported_nor_replaced() {
         };
         let locked =
             |error: &TransferError| matches!(error, TransferError::Open { error: crate::store::OpenError::Locked, .. });
-        let error = export(&home.place(), &home.path("export"), &nothing).unwrap_err();
+        let error = export(&home.place(), &home.path("export"), &nobody()).unwrap_err();
         assert!(locked(&error), "{error}");
         let error = home.import(&file, TODAY).await.unwrap_err();
         assert!(locked(&error), "{error}");
@@ -93,7 +93,7 @@ async fn a_file_is_for_its_owner_alone_and_never_replaced() {
     let file = home.export();
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let before = std::fs::read(&file).unwrap();
-    assert!(matches!(export(&home.place(), &file, &nothing), Err(TransferError::Exists(_))));
+    assert!(matches!(export(&home.place(), &file, &nobody()), Err(TransferError::Exists(_))));
     assert_eq!(std::fs::read(&file).unwrap(), before);
     assert_eq!(home.names(), ["data", "export"], "nothing half-done is left");
 }
