@@ -10,6 +10,7 @@ mod init;
 mod listening;
 mod logging;
 mod open_files;
+mod owner;
 mod progress;
 mod runtime;
 mod serve;

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
@@ -24,6 +25,8 @@ struct Root(TempDir);
 impl Root {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // The relay's user must come through.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         for needed in ["var/lib/dpkg", "etc"] {
             fs::create_dir_all(folder.path().join(needed)).unwrap();
         }
@@ -47,8 +50,11 @@ impl Root {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// The program, run by the owner of the relay's folder.
     fn relay(&self) -> Command {
-        Command::new(self.at("usr/bin/cssr-relay"))
+        let (mut relay, home) = (Command::new(self.at("usr/bin/cssr-relay")), fs::metadata(self.at(HOME)).unwrap());
+        relay.uid(home.uid()).gid(home.gid());
+        relay
     }
 }
 

@@ -1,7 +1,7 @@
 //! `cssr-relay check`.
 
 use super::progress::Progress;
-use super::{Check, Failure, print, transfer};
+use super::{Check, Failure, owner, print, transfer};
 use crate::Engine;
 use crate::store::findings::{Finding, Findings};
 use crate::transfer::Place;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 pub(super) fn run(Check { config, json }: &Check) -> Result<(), Failure> {
     let (config, key) = transfer::read(config)?;
+    owner::check(&config.data)?;
     let progress = Progress::start("records");
     let place = Place::new(&config, key.public());
     let findings = transfer::run(place.check(config.card.fingerprint(), &|| progress.step()))?;

@@ -1,6 +1,6 @@
 //! `cssr-relay check-config`.
 
-use super::{CheckConfig, Failure, print};
+use super::{CheckConfig, Failure, owner, print};
 use crate::config::NamedFiles;
 use crate::{ConfigErrors, ConfigFile, Fault, ForwardFile, Tls, read_key_file};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &CheckConfig) -> Result<(), Failure> {
         true => (ForwardFile::read(path).err(), NamedFiles::of_forwarder(path)),
     };
     let mut findings = wrong.as_ref().map(keys).unwrap_or_default();
-    findings.extend(files(&named).into_iter().map(Finding::of_no_line));
+    findings.extend(files(&named).into_iter().chain(rights(path)).map(Finding::of_no_line));
     if arguments.json {
         let errors: Vec<Value> =
             findings.iter().map(|finding| json!({"line": finding.line, "message": finding.message})).collect();
@@ -56,6 +56,17 @@ fn files(NamedFiles { key, data, tls }: &NamedFiles) -> Vec<String> {
     let data = data.iter().filter(|path| !can_be_a_folder(path));
     let data = data.map(|path| format!("the data folder {} is no folder, and cannot become one", path.display()));
     key.chain(tls).chain(data).collect()
+}
+
+/// What root cannot tell.
+fn rights(path: &Path) -> Option<String> {
+    let folder = if path.is_dir() { path } else { path.parent()? };
+    let other = owner::other_than_root(folder)?;
+    Some(format!(
+        "root may read every file, so it was not checked whether {} may; run this as that user: {}",
+        other.name(),
+        other.instead()
+    ))
 }
 
 /// Whether there is a folder, or nothing yet below one.

@@ -1,6 +1,6 @@
 //! `cssr-relay init`.
 
-use super::{Failure, Init, identity, print};
+use super::{Failure, Init, identity, owner, print};
 use crate::{ConfigFile, write_key_file};
 use cssr_proto::keys::RelaySecretKey;
 use getrandom::SysRng;
@@ -13,6 +13,9 @@ use std::path::Path;
 pub(crate) fn run(arguments: &Init) -> Result<(), Failure> {
     let folder = &arguments.folder;
     identity::check(&arguments.address)?;
+    if folder.exists() {
+        owner::check(folder)?;
+    }
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let key = RelaySecretKey::generate(&mut UnwrapErr(SysRng));
     let key_file = folder.join(identity::KEY_FILE);

@@ -1,6 +1,6 @@
 //! `cssr-relay serve`.
 
-use super::{Failure, Serve, listening, logging, open_files, runtime};
+use super::{Failure, Serve, listening, logging, open_files, owner, runtime};
 use crate::store::{Damage, JournalConfig, JournalStore, OpenError, SledConfig, SledStore, Store};
 use crate::{
     Clock as _, Config, ConfigFile, Engine, Limits, Relay, Sandbox, SystemClock, TlsSection, read_key_file,
@@ -20,6 +20,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     let file = ConfigFile::read(&arguments.config).map_err(Failure::wrong)?;
     let key = read_key_file(&file.key_file)
         .map_err(|error| Failure::wrong(format_args!("the key file {}: {error}", file.key_file.display())))?;
+    owner::check(&file.data)?;
     let clock = SystemClock::new();
     let accept_day = match &arguments.accept_date {
         None => None,

@@ -1,15 +1,16 @@
 //! `cssr-relay export`, `import`, `backup` and `restore`.
 
 use super::progress::Progress;
-use super::{Backup, Export, Failure, Import, Restore, print, stop};
+use super::{Backup, Export, Failure, Import, Restore, owner, print, stop};
 use crate::transfer::{self, Place, Summary, TransferError, Watch};
-use crate::{Clock as _, ConfigFile, SystemClock, read_key_file};
+use crate::{Clock as _, ConfigFile, Engine, SystemClock, read_key_file};
 use cssr_proto::keys::RelaySecretKey;
 use serde_json::json;
 use std::path::Path;
 
 pub(super) fn export(Export { config, json, file }: &Export) -> Result<(), Failure> {
     let (config, key) = read(config)?;
+    owner::check(&config.data)?;
     let place = Place::new(&config, key.public());
     let summary = watched(async |watch| transfer::export(&place, file, watch))?;
     tell("exported", &summary, *json)
@@ -17,6 +18,7 @@ pub(super) fn export(Export { config, json, file }: &Export) -> Result<(), Failu
 
 pub(super) fn import(Import { config, json, file }: &Import) -> Result<(), Failure> {
     let (config, key) = read(config)?;
+    owner::check(&config.data)?;
     let place = Place::new(&config, key.public());
     let (card, today) = (config.card.fingerprint(), SystemClock::new().day());
     let summary = watched(async |watch| transfer::import(&place, file, card, today, watch).await)?;
@@ -25,6 +27,10 @@ pub(super) fn import(Import { config, json, file }: &Import) -> Result<(), Failu
 
 pub(super) fn backup(Backup { config, json, letters, file }: &Backup) -> Result<(), Failure> {
     let (read, key) = read(config)?;
+    // It only reads a store of journals, and root may be who can write onto the medium.
+    if read.engine == Engine::Sled {
+        owner::check(&read.data)?;
+    }
     let file_of_config = if config.is_dir() { config.join(ConfigFile::NAME) } else { config.clone() };
     let backup = transfer::Backup { file: &file_of_config, config: &read, key: &key, letters: *letters };
     let summary = watched(async |watch| backup.write(file, watch).await)?;

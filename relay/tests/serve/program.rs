@@ -1,13 +1,13 @@
 //! The program: `init`, `serve`, signals.
 
 use crate::client::letter;
-use crate::process::{Running, SEAL_AT_ONCE, configured, initialised, path, run, today};
+use crate::process::{Running, SEAL_AT_ONCE, configured, initialised, path, program, run, today};
 use chacha20::ChaCha20Rng;
 use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::response::Response;
 use cssr_relay::store::{JournalConfig, JournalStore, Lives, Quotas, Store as _};
 use rand_core::SeedableRng as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use tokio::net::TcpStream;
 
@@ -197,6 +197,61 @@ async fn a_relay_that_a_wrong_clock_took_years_ahead_does_not_go_back_and_begins
     let begun = Running::start(folder.path(), &[]).await;
     assert_eq!(begun.client().await.announcement.day, today());
     begun.stop("-TERM").await;
+}
+
+#[tokio::test]
+#[ignore = "needs root"]
+async fn root_does_not_work_in_another_users_folder() {
+    const OTHER: u32 = 4_000_000;
+    for engine in ["journal", "sled"] {
+        let (folder, _, _) = configured(&format!("store = \"{engine}\"\n")).await;
+        let folder = folder.path();
+        Running::start(folder, &[]).await.stop("-TERM").await;
+        own(folder, OTHER);
+        let backup = folder.with_extension("backup");
+        let (config, file) = (["--config", path(folder)], [path(&backup)]);
+        let serve = [&["serve"], &config[..]].concat();
+        let check = [&["check"], &config[..]].concat();
+        let export = [&["export"], &config[..], &file].concat();
+        let import = [&["import"], &config[..], &file].concat();
+        let check_config = [&["check-config"], &config[..]].concat();
+        let init = ["init", path(folder), "--address", "relay.example.org"].to_vec();
+        for command in [serve, check, export, import, check_config, init] {
+            let (output, out, err) = run(&command).await;
+            assert_eq!((output.status.code(), out.as_str()), (Some(2), ""), "{command:?}: {err}");
+            assert!(err.contains("sudo -u '#4000000'"), "{command:?}: {err}");
+        }
+        let mut here = program();
+        let told = here.current_dir(folder).args(["check-config", "--config", "relay.toml"]).output().await.unwrap();
+        assert_eq!(told.status.code(), Some(2), "named without its folder");
+        // A store of journals is only read.
+        let (output, _, err) = run(&[&["backup"], &config[..], &file].concat()).await;
+        assert_eq!(output.status.code(), Some(if engine == "sled" { 2 } else { 0 }), "{err}");
+        let _ = std::fs::remove_file(&backup);
+        assert!(owners(folder).iter().all(|owner| *owner == OTHER), "something there is root's");
+    }
+}
+
+fn own(folder: &Path, user: u32) {
+    std::os::unix::fs::chown(folder, Some(user), Some(user)).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        match entry.is_dir() {
+            true => own(&entry, user),
+            false => std::os::unix::fs::chown(entry, Some(user), Some(user)).unwrap(),
+        }
+    }
+}
+
+/// Whose everything in a folder is.
+fn owners(folder: &Path) -> Vec<u32> {
+    let mut owners = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        owners.push(std::fs::metadata(&entry).unwrap().uid());
+        if entry.is_dir() {
+            owners.extend(self::owners(&entry));
+        }
+    }
+    owners
 }
 
 #[tokio::test]
