@@ -22,8 +22,6 @@ use upstream::Upstreams;
 
 /// How long to wait when no connection can be accepted, as the relay does.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often the log is told of relays that cannot be reached. Seldom, so that it does not tell when somebody tried.
-const REPORT: Duration = Duration::from_secs(600);
 
 /// Everything that [`forward`] needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +47,9 @@ pub struct ForwardLimits {
     pub connect_timeout: Duration,
     /// How long a relay that could not be reached is tried last. Default: 30 s.
     pub retry_after: Duration,
+    /// How often each relay is tried, whoever connects, so that the log can tell when one is out of reach and when it is back,
+    /// and not when somebody came. Default: 60 s.
+    pub probe_interval: Duration,
     /// How long nothing at all may pass, and how long either side may take nothing in. Default: 180 s; a relay asks after
     /// 45 s whether its peer is there, and gives it up after 120 s.
     pub idle_timeout: Duration,
@@ -67,6 +68,7 @@ impl Default for ForwardLimits {
             first_timeout: seconds(30),
             connect_timeout: seconds(10),
             retry_after: seconds(30),
+            probe_interval: seconds(60),
             idle_timeout: seconds(180),
             half_open_timeout: seconds(10),
             shutdown_timeout: seconds(10),
@@ -98,7 +100,8 @@ pub async fn forward(listeners: impl Into<Listeners>, config: ForwardConfig, shu
     let (networks, ways_in) = (Shares::new(limits.connections), Shares::new(limits.connections));
     let (holders, several) = (Holders::default(), listeners.count() > 1);
     let mut connections = JoinSet::new();
-    let mut report = tokio::time::interval(REPORT);
+    let mut probes = JoinSet::new();
+    probes.spawn(probe(Arc::clone(&shared)));
     tokio::pin!(shutdown);
     loop {
         tokio::select! {
@@ -123,16 +126,22 @@ pub async fn forward(listeners: impl Into<Listeners>, config: ForwardConfig, shu
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}
-            _ = report.tick() => shared.upstreams.report(),
         }
     }
-    drop(listeners);
+    drop((listeners, probes));
     let ended = async { while connections.join_next().await.is_some() {} };
     if timeout(limits.shutdown_timeout, ended).await.is_err() {
         connections.shutdown().await;
     }
-    shared.upstreams.report();
     shared.counts.report();
+}
+
+/// Tries the relays, again and again.
+async fn probe(shared: Arc<Shared>) {
+    loop {
+        shared.upstreams.probe().await;
+        tokio::time::sleep(shared.limits.probe_interval).await;
+    }
 }
 
 /// One connection from its first word to its end.

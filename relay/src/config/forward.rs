@@ -80,6 +80,7 @@ impl ForwardFile {
             first_timeout = time(limits.first_timeout),
             connect_timeout = time(limits.connect_timeout),
             retry_after = time(limits.retry_after),
+            probe_interval = time(limits.probe_interval),
             idle_timeout = time(limits.idle_timeout),
             half_open_timeout = time(limits.half_open_timeout),
             shutdown_timeout = time(limits.shutdown_timeout),
@@ -95,6 +96,7 @@ fn limits(keys: &mut Keys) -> Result<ForwardLimits, ConfigError> {
         (time("first_timeout", default.first_timeout)?, time("connect_timeout", default.connect_timeout)?);
     let (retry_after, idle_timeout) =
         (time("retry_after", default.retry_after)?, time("idle_timeout", default.idle_timeout)?);
+    let probe_interval = time("probe_interval", default.probe_interval)?;
     let half_open_timeout = time("half_open_timeout", default.half_open_timeout)?;
     let shutdown_timeout = shutdown_timeout(keys, default.shutdown_timeout)?;
     Ok(ForwardLimits {
@@ -103,6 +105,7 @@ fn limits(keys: &mut Keys) -> Result<ForwardLimits, ConfigError> {
         first_timeout,
         connect_timeout,
         retry_after,
+        probe_interval,
         idle_timeout,
         half_open_timeout,
         shutdown_timeout,

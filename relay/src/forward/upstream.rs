@@ -60,7 +60,7 @@ struct Known {
 struct State {
     /// When it last could not be reached, unless it could be since.
     failed: Option<Instant>,
-    /// Whether the log was told that it cannot be reached.
+    /// Whether the log was told that it is out of reach.
     told: bool,
 }
 
@@ -77,9 +77,7 @@ impl Upstreams {
         let (good, bad): (Vec<_>, Vec<_>) =
             self.all.iter().partition(|known| !known.failed_since(now, self.retry_after));
         for known in good.into_iter().chain(bad) {
-            let stream = timeout(self.connect_timeout, TcpStream::connect(&known.upstream.0)).await;
-            let reached = stream.ok().and_then(Result::ok);
-            known.lock().failed = if reached.is_some() { None } else { Some(Instant::now()) };
+            let reached = self.reach(known).await;
             if reached.is_some() {
                 return reached;
             }
@@ -87,17 +85,24 @@ impl Upstreams {
         None
     }
 
-    /// Tells the log what has changed, by the relays' places in the configuration.
-    pub(super) fn report(&self) {
+    /// Tries each relay, and tells the log which are out of reach and which are back, by their places in the configuration.
+    pub(super) async fn probe(&self) {
         for (place, known) in (1..).zip(&self.all) {
-            let mut state = known.lock();
-            match (state.failed.is_some(), state.told) {
-                (true, false) => tracing::warn!(relay = place, "a relay cannot be reached"),
-                (false, true) => tracing::info!(relay = place, "a relay can be reached again"),
+            let reached = self.reach(known).await.is_some();
+            let told = std::mem::replace(&mut known.lock().told, !reached);
+            match (reached, told) {
+                (false, false) => tracing::warn!(relay = place, "a relay cannot be reached"),
+                (true, true) => tracing::info!(relay = place, "a relay can be reached again"),
                 _ => {}
             }
-            state.told = state.failed.is_some();
         }
+    }
+
+    async fn reach(&self, known: &Known) -> Option<TcpStream> {
+        let stream = timeout(self.connect_timeout, TcpStream::connect(&known.upstream.0)).await;
+        let reached = stream.ok().and_then(Result::ok);
+        known.lock().failed = if reached.is_some() { None } else { Some(Instant::now()) };
+        reached
     }
 }
 

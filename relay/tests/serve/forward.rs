@@ -2,13 +2,14 @@
 
 use crate::certificate::{Authority, tls};
 use crate::client::{Client, letter};
-use crate::process::{Running, path, run};
+use crate::process::{Running, path, program, run};
 use crate::rig::Rig;
 use cssr_proto::response::Response;
 use cssr_relay::{ForwardConfig, ForwardLimits, Listeners, forward};
 use std::net::SocketAddr;
+use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -60,13 +61,22 @@ async fn nobody() -> SocketAddr {
     listening().await.1
 }
 
-/// The next connection, with the word that was said first.
+/// The next connection, with the word that was said first. The forwarder's own say nothing.
 async fn accept(relay: &TcpListener) -> TcpStream {
+    loop {
+        let (mut stream, _) = tokio::time::timeout(PATIENCE, relay.accept()).await.expect("nobody comes").unwrap();
+        let mut first = [0; 5];
+        if stream.read_exact(&mut first).await.is_ok() {
+            assert_eq!(&first, b"hello");
+            return stream;
+        }
+    }
+}
+
+/// The next connection, which must say nothing: the forwarder's own.
+async fn probed(relay: &TcpListener) {
     let (mut stream, _) = tokio::time::timeout(PATIENCE, relay.accept()).await.expect("nobody comes").unwrap();
-    let mut first = [0; 5];
-    stream.read_exact(&mut first).await.unwrap();
-    assert_eq!(&first, b"hello");
-    stream
+    assert_eq!(ends(&mut stream).await, b"");
 }
 
 /// Waits until the other side has ended the connection, and gives what it said before.
@@ -143,12 +153,45 @@ async fn the_first_relay_that_answers_is_taken_and_a_dead_one_is_asked_again_lat
 async fn who_says_nothing_costs_no_relay_anything() {
     let (relay, address) = listening().await;
     let forwarder = Forwarder::to(&[address], |limits| limits.first_timeout = SOON).await;
+    probed(&relay).await;
     let mut silent = TcpStream::connect(forwarder.address).await.unwrap();
     assert_eq!(ends(&mut silent).await, b"");
     // Had the silent one been handed on, it would come first, and have said nothing.
     let _client = forwarder.connect().await;
-    accept(&relay).await;
+    let (mut first, _) = tokio::time::timeout(PATIENCE, relay.accept()).await.expect("nobody comes").unwrap();
+    assert_eq!(first.read(&mut [0; 5]).await.unwrap(), 5);
     forwarder.stop().await;
+}
+
+#[tokio::test]
+async fn the_log_tells_once_that_a_relay_is_out_of_reach_and_once_that_it_is_back() {
+    let (address, folder) = (nobody().await, tempfile::tempdir().unwrap());
+    let file = folder.path().join("forward.toml");
+    let lines = format!("relays = \"{address}\"\nlisten = \"127.0.0.1:0\"\nprobe_interval = \"20ms\"\n");
+    std::fs::write(&file, lines).unwrap();
+    let mut forwarder = program();
+    forwarder.args(["forward", "--config", path(&file)]).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut forwarder = forwarder.spawn().unwrap();
+    let mut log = BufReader::new(forwarder.stderr.take().unwrap()).lines();
+    let mut told = async || {
+        loop {
+            let line =
+                tokio::time::timeout(PATIENCE, log.next_line()).await.expect("nothing is told").unwrap().unwrap();
+            if line.contains("a relay ") {
+                return line;
+            }
+        }
+    };
+    // What is told twice would come in the place of the next.
+    for _ in 0..2 {
+        assert!(told().await.contains("a relay cannot be reached relay=1"));
+        let relay = TcpListener::bind(address).await.unwrap();
+        assert!(told().await.contains("a relay can be reached again relay=1"));
+        for _ in 0..3 {
+            probed(&relay).await;
+        }
+    }
+    forwarder.kill().await.unwrap();
 }
 
 #[tokio::test]
