@@ -112,6 +112,7 @@ fn the_package_installs_a_relay_that_starts_and_leaves_its_key_when_it_goes() {
     assert_eq!(mode(&root.at("usr/bin/cssr-relay")), 0o755);
     for file in [
         "usr/lib/systemd/system/cssr-relay.service",
+        "usr/lib/systemd/system/cssr-relay-forward.service",
         "usr/share/doc/cssr-relay/operating.md",
         "usr/share/doc/cssr-relay/SECURITY.md",
         "usr/share/doc/cssr-relay/CHANGELOG.md",
@@ -230,14 +231,27 @@ fn the_scripts_are_plain_shell() {
 #[ignore = "needs debian-package"]
 fn systemd_starts_only_a_relay_that_was_running_and_stops_it_only_when_the_program_goes() {
     const STOPPED: &[&str] = &["systemctl --quiet is-active"];
-    const MADE: [&str; 4] = [
+    const MADE: [&str; 5] = [
         "systemd-sysusers --root=/ cssr-relay.conf",
         "systemd-tmpfiles --root=/ --create cssr-relay.conf",
         "systemctl daemon-reload",
         "systemctl --quiet is-active cssr-relay",
+        "systemctl --quiet is-active cssr-relay-forward",
     ];
-    const RESTARTED: [&str; 5] = [MADE[0], MADE[1], MADE[2], MADE[3], "systemctl restart cssr-relay"];
-    const ENDED: [&str; 2] = ["systemctl stop cssr-relay", "systemctl --quiet disable cssr-relay"];
+    const RESTARTED: [&str; 7] = [
+        MADE[0],
+        MADE[1],
+        MADE[2],
+        MADE[3],
+        "systemctl restart cssr-relay",
+        MADE[4],
+        "systemctl restart cssr-relay-forward",
+    ];
+    const ENDED: [&str; 3] = [
+        "systemctl stop cssr-relay cssr-relay-forward",
+        "systemctl --quiet disable cssr-relay",
+        "systemctl --quiet disable cssr-relay-forward",
+    ];
     /// A script, its arguments, what fails, and what it runs of systemd.
     type Case = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
     let cases: [Case; 8] = [
