@@ -206,7 +206,7 @@ async fn with_the_card_of_another_office_nothing_is_backed_up() {
     std::fs::write(&file, good.replace(&card, &other)).unwrap();
     let backup = folder.join("backup");
     let error = refused(&["backup", "--config", path(folder), path(&backup)]).await;
-    assert!(error.contains("the roster of another office than the card's"), "{error}");
+    assert!(error.contains("of another office than the card's"), "{error}");
     assert!(!backup.exists() && !folder.join("backup.unfinished").exists());
     std::fs::write(&file, good).unwrap();
     told(&["backup", "--config", path(folder), path(&backup)]).await;
