@@ -2,10 +2,11 @@
 //! and other servers that store as durably.
 //!
 //! The relay is the program `cssr-relay` in a process of its own, which lies beside this one. Clients run here; those that
-//! only stay connected, and the bare WebSocket server, are this program again ([`Helper`]).
+//! only stay connected, the bare WebSocket server, and a relay with short days, are this program again ([`Helper`]).
 
 mod client;
 mod cpu;
+mod days;
 mod delivery;
 mod disk;
 mod engine;
@@ -135,7 +136,7 @@ pub(crate) fn run(options: &crate::Options, report: &mut Report) -> Result<(), F
 
 /// If this process is a helper: does its work and ends.
 pub(crate) fn help(arguments: &Arguments) -> Option<ExitCode> {
-    arguments.helper.map(|helper| helper::run(helper, arguments.to, arguments.idle))
+    arguments.helper.map(|helper| helper::run(helper, arguments))
 }
 
 /// What lies in memory is never durable, and syncing it costs nothing.

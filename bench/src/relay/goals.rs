@@ -34,7 +34,7 @@ const GOALS: &[(&str, Goal)] = &[
     ("flood.memory", AtMost(256.0)),
     ("flood.disk", AtMost(512.0)),
     ("soak.files_more", AtMost(4.0)),
-    ("soak.growth", AtMost(200.0)),
+    ("soak.growth", AtMost(2.0)),
     ("growth.ready_after_stop.1000000", AtMost(1.0)),
     ("growth.ready_after_kill.1000000", AtMost(30.0)),
     ("growth.memory_after_stop.1000000", AtMost(300.0)),

@@ -3,7 +3,7 @@
 
 use super::client::{Client, connect};
 use super::failure::RelayFailure;
-use super::{cpu, hostile};
+use super::{Arguments, cpu, days, hostile};
 use clap::ValueEnum;
 use cssr_proto::frame::EnvelopeKind;
 use cssr_proto::sizes::{LARGE_WIRE, SMALL_WIRE};
@@ -26,6 +26,8 @@ pub(crate) enum Helper {
     Hold,
     /// Clients that do their worst.
     Attack,
+    /// A relay for which days are short.
+    Days,
 }
 
 impl Helper {
@@ -34,6 +36,7 @@ impl Helper {
             Self::Plain => "plain",
             Self::Hold => "hold",
             Self::Attack => "attack",
+            Self::Days => "days",
         }
     }
 }
@@ -72,10 +75,12 @@ impl Plain {
     }
 }
 
-pub(crate) fn run(helper: Helper, to: Option<SocketAddr>, count: usize) -> ExitCode {
+pub(super) fn run(helper: Helper, arguments: &Arguments) -> ExitCode {
+    let (to, count) = (arguments.to, arguments.idle);
     let work = async {
         match (helper, to) {
             (Helper::Plain, _) => serve().await,
+            (Helper::Days, _) => days::serve(&arguments.folder, arguments.seconds, say).await,
             (Helper::Hold, Some(to)) => hold(to, count).await,
             (Helper::Attack, Some(to)) => attack(to, count).await,
             (Helper::Hold | Helper::Attack, None) => Err(RelayFailure::wrong("nobody to connect to")),

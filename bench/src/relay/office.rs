@@ -9,8 +9,8 @@ use cssr_proto::publication::Publication;
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
 use cssr_proto::{
-    Addresses, Bytes, Card, CheckedNote, Courier, CourierNumber, CourierProof, Desk, Lineage, List, Number, Policy,
-    Pool, Prekey, Relay, Root, Roster, Seat, SeatKey, SeatState, SeatStatement, Text, Unverified, commitment,
+    Addresses, Bytes, Card, CheckedNote, Courier, CourierNumber, CourierProof, Day, Desk, Lineage, List, Number,
+    Policy, Pool, Prekey, Relay, Root, Roster, Seat, SeatKey, SeatState, SeatStatement, Text, Unverified, commitment,
 };
 use std::fmt::Display;
 
@@ -19,11 +19,23 @@ const SEATS: [u8; 2] = [0, 1];
 /// Letters of a group.
 pub(super) const GROUP: u64 = 4;
 
+/// How many days letters stay that nobody counts on for longer, and how long the office's notes hold then.
+const SHORT_LIFE: u64 = 3;
+const SHORT_NOTE: u64 = 2;
+/// Otherwise.
+const LIFE: u64 = 14;
+const NOTE: u64 = 3;
+
 /// An office that has made all its statements, and what it publishes, in order.
 #[derive(Debug)]
 pub(super) struct Office {
     pool: Pool,
     card: Card,
+    /// The day of its first statements, and of its last.
+    begun: Day,
+    today: Day,
+    /// Notes that it has signed.
+    notes: u64,
     publications: Vec<Publication>,
 }
 
@@ -58,16 +70,37 @@ fn courier(n: u8) -> Result<CourierNumber, RelayFailure> {
 impl Office {
     /// The office, as of today.
     pub(super) fn new() -> Result<Self, RelayFailure> {
+        Self::with_lives(LIFE, NOTE)
+    }
+
+    /// One whose letters stay for three days.
+    pub(super) fn of_short_lives() -> Result<Self, RelayFailure> {
+        Self::with_lives(SHORT_LIFE, SHORT_NOTE)
+    }
+
+    fn with_lives(letters: u64, notes: u64) -> Result<Self, RelayFailure> {
         let root = Root { key: root_key(0).public(), commitment: commitment(&root_key(1).public()) };
         let addresses = list(Addresses::new, vec!["relay.example.org".parse().map_err(bad)?])?;
         let card = Card::new(root.fingerprint(), addresses.clone());
-        let mut office = Self { pool: Pool::new(root.fingerprint()), card, publications: Vec::new() };
-        office.issue_roster(root, addresses)?;
-        let statements = SEATS.into_iter().map(|n| office.seat_statements(n)).collect::<Result<Vec<_>, _>>()?;
-        let statements: Vec<_> = statements.into_iter().flatten().collect();
-        office.publications.push(Publication::SeatStatements(list(List::new, statements)?));
-        office.sign_note()?;
+        let (pool, begun) = (Pool::new(root.fingerprint()), today());
+        let mut office = Self { pool, card, begun, today: begun, notes: 0, publications: Vec::new() };
+        office.issue_roster(root, addresses, letters, notes)?;
+        office.make_statements()?;
         Ok(office)
+    }
+
+    /// What holds from another day on, in the place of what was to be published before.
+    pub(super) fn renew(&mut self, today: Day) -> Result<(), RelayFailure> {
+        self.today = today;
+        self.publications.clear();
+        self.make_statements()
+    }
+
+    fn make_statements(&mut self) -> Result<(), RelayFailure> {
+        let statements = SEATS.into_iter().map(|n| self.seat_statements(n)).collect::<Result<Vec<_>, _>>()?;
+        let statements: Vec<_> = statements.into_iter().flatten().collect();
+        self.publications.push(Publication::SeatStatements(list(List::new, statements)?));
+        self.sign_note()
     }
 
     /// Its card, as text.
@@ -101,8 +134,14 @@ impl Office {
         }
     }
 
-    fn issue_roster(&mut self, root: Root, addresses: Addresses) -> Result<(), RelayFailure> {
-        let (from, through) = (today().minus(10), today().plus(300));
+    fn issue_roster(
+        &mut self,
+        root: Root,
+        addresses: Addresses,
+        letter_days: u64,
+        note_days: u64,
+    ) -> Result<(), RelayFailure> {
+        let (from, through) = (self.begun.minus(10), self.begun.plus(300));
         let (mut seats, mut couriers) = (Vec::new(), Vec::new());
         for n in SEATS {
             seats.push(Seat {
@@ -136,17 +175,17 @@ impl Office {
             couriers: list(List::new, couriers)?,
             relay: Relay { key: relay_key().public(), addresses },
             policy: Policy {
-                letter_days: number(14)?,
-                chunk_days: number(7)?,
+                letter_days: number(letter_days)?,
+                chunk_days: number(letter_days / 2)?,
                 group: number(GROUP)?,
-                note_days: number(3)?,
+                note_days: number(note_days)?,
                 rounds: number(2)?,
             },
             page: None,
             forms: None,
         };
         let signed = roster.sign(&root_key(0)).map_err(bad)?;
-        self.pool.accept_roster(Unverified::from_bytes(signed.bytes()).map_err(bad)?, today()).map_err(bad)?;
+        self.pool.accept_roster(Unverified::from_bytes(signed.bytes()).map_err(bad)?, self.today).map_err(bad)?;
         self.publications.push(Publication::Roster(Bytes::new(signed.bytes()).map_err(bad)?));
         Ok(())
     }
@@ -156,26 +195,27 @@ impl Office {
         let roster = self.pool.roster().ok_or_else(|| bad("no roster"))?.clone();
         let (office, desk, signer) = (roster.office(), number(0)?, signing_key(seat));
         let number = number(seat.into())?;
-        let (from, through) = (today().minus(1), today().plus(90));
+        let (from, through) = (self.begun.minus(1), self.begun.plus(90));
         let key = SeatAuthKey::from_bytes([0x50 + seat; 32]).public();
         let key = SeatKey { office, desk, seat: number, from, through, key };
         let mut statements = vec![key.sign(&roster, &signer).map_err(bad)?.bytes().to_vec()];
-        for epoch in [today().epoch(), today().epoch().plus(1)] {
+        for epoch in [self.today.epoch(), self.today.epoch().plus(1)] {
             let key = PrekeySecret::from_bytes([0x60 + seat; 32]).public();
             let prekey = Prekey { office, desk, seat: number, epoch, key };
             statements.push(prekey.sign(&roster, &signer).map_err(bad)?.bytes().to_vec());
         }
         for statement in &statements {
             let statement = SeatStatement::from_bytes(statement).map_err(bad)?;
-            self.pool.accept_seat_statement(statement, today()).map_err(bad)?;
+            self.pool.accept_seat_statement(statement, self.today).map_err(bad)?;
         }
         statements.into_iter().map(|bytes| Bytes::new(bytes).map_err(bad)).collect()
     }
 
     fn sign_note(&mut self) -> Result<(), RelayFailure> {
-        let directory = self.pool.directory(today()).map_err(bad)?;
+        let directory = self.pool.directory(self.today).map_err(bad)?;
         let head = Head::genesis(letter_genesis(&relay_key().public()));
-        let mut note = directory.sign_note(1, head, None, courier(0)?, &courier_key(0)).map_err(bad)?;
+        self.notes += 1;
+        let mut note = directory.sign_note(self.notes, head, None, courier(0)?, &courier_key(0)).map_err(bad)?;
         if let CheckedNote::Proposed(proposed) = note {
             note = proposed.add_signature(directory.roster(), courier(1)?, &courier_key(1)).map_err(bad)?;
         }

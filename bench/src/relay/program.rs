@@ -1,5 +1,6 @@
 //! Programs as processes of their own: the relay, and this program as a helper.
 
+use super::client::Client;
 use super::cpu::Process;
 use super::engine::{Engine, QUOTAS, fill, relay_key};
 use super::failure::RelayFailure;
@@ -112,6 +113,17 @@ impl RunningRelay {
         relay.start::<super::engine::Default>().await
     }
 
+    /// One for which days are short, with an office whose letters stay for some of them.
+    pub(super) async fn with_days_of(day: Duration, options: &Options, letters: u64) -> Result<Self, RelayFailure> {
+        let relay = StoppedRelay { office: Office::of_short_lives()?, ..StoppedRelay::new(options)? };
+        relay.fill::<super::engine::Default>(letters).await?;
+        relay.configure::<super::engine::Default>()?;
+        let (started, day) = (Instant::now(), day.as_secs_f64().to_string());
+        let folder = relay.folder.path().to_str().ok_or_else(|| RelayFailure::wrong("a folder without a name"))?;
+        let program = Program::helper(Helper::Days, &["--folder", folder, "--seconds", &day])?;
+        relay.running(program, started).await
+    }
+
     /// The folder of the store.
     pub(super) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -119,6 +131,12 @@ impl RunningRelay {
 
     pub(super) const fn process(&self) -> Process {
         self.program.process
+    }
+
+    /// Publishes what holds from the relay's day on.
+    pub(super) async fn renew(&mut self) -> Result<(), RelayFailure> {
+        self.office.renew(Client::connect(self.address).await?.day())?;
+        self.office.publish(self.address).await
     }
 
     /// Stops the relay; what it has stored stays.
@@ -184,18 +202,28 @@ impl StoppedRelay {
         Ok(forget(&self.data())?)
     }
 
-    pub(super) async fn start<E: Engine>(self) -> Result<RunningRelay, RelayFailure> {
-        let Self { folder, office, limits, published } = self;
-        let key_file = folder.path().join("relay.key");
+    /// Writes down what the relay is told.
+    fn configure<E: Engine>(&self) -> Result<(), RelayFailure> {
+        let key_file = self.folder.path().join("relay.key");
         if !key_file.exists() {
             cssr_relay::write_key_file(&key_file, &relay_key())?;
         }
-        std::fs::write(folder.path().join("relay.toml"), configuration::<E>(&office, limits))?;
+        Ok(std::fs::write(self.folder.path().join("relay.toml"), configuration::<E>(&self.office, self.limits))?)
+    }
+
+    pub(super) async fn start<E: Engine>(self) -> Result<RunningRelay, RelayFailure> {
+        self.configure::<E>()?;
         let program = std::env::current_exe()?.with_file_name("cssr-relay");
         let arguments = [OsStr::new("serve"), "--log".as_ref(), "error".as_ref(), "--config".as_ref()];
-        let arguments = [arguments.as_slice(), &[folder.path().as_os_str()]].concat();
+        let arguments = [arguments.as_slice(), &[self.folder.path().as_os_str()]].concat();
         let started = Instant::now();
-        let mut program = Program::start(&program, &arguments)?;
+        let program = Program::start(&program, &arguments)?;
+        self.running(program, started).await
+    }
+
+    /// Waits until a relay listens, and publishes what it needs.
+    async fn running(self, mut program: Program, started: Instant) -> Result<RunningRelay, RelayFailure> {
+        let Self { folder, office, limits: _, published } = self;
         let address = program.listening().await?;
         let relay = RunningRelay { program, address, ready: started.elapsed(), office, folder };
         if !published {

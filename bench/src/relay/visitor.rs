@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::cpu;
-use super::engine::{Letters, today};
+use super::engine::Letters;
 use super::failure::RelayFailure;
 use super::load::Worker;
 use super::office::GROUP;
@@ -46,11 +46,12 @@ impl Visitor {
 
     async fn visit(&mut self) -> Result<(), RelayFailure> {
         let mut client = Client::connect(self.address).await?;
+        let today = client.day();
         for request in [Request::Directory, Request::Note] {
             client.ask(request).await?;
         }
         for age in 0..DAYS {
-            let Response::Index(_) = client.ask(Request::Index(today().minus(age))).await? else {
+            let Response::Index(_) = client.ask(Request::Index(today.minus(age))).await? else {
                 return Err(RelayFailure::wrong("an index was refused"));
             };
         }
@@ -78,7 +79,7 @@ impl Visitor {
                 other => return Err(RelayFailure::Wrong(format!("a letter was answered with {other:?}"))),
             }
             let number = UnwrapErr(SysRng).next_u32() % (LISTED / GROUP) as u32;
-            let Response::Group(_) = client.ask(Request::Group(Group { day: today(), number })).await? else {
+            let Response::Group(_) = client.ask(Request::Group(Group { day: today, number })).await? else {
                 return Err(RelayFailure::wrong("a group was refused"));
             };
         }
