@@ -12,6 +12,7 @@ mod clock;
 mod config;
 mod connection;
 mod counts;
+mod cover;
 mod forward;
 mod index;
 mod key_file;

@@ -107,6 +107,7 @@ pub(crate) async fn expire<S: Store>(relay: &Shared<S>) -> Result<(), StoreError
     }
     let expired = days?;
     forgotten?;
+    relay.store.begin(today).await?;
     tracing::info!(%today, expired, "what is older than its life is destroyed");
     Ok(())
 }

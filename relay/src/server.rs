@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection;
 use crate::counts::End;
+use crate::cover;
 use crate::listen::{Accepted, Listeners, Stream};
 use crate::monitor::Monitor;
 use crate::sealer::{self, Command};
@@ -116,6 +117,7 @@ impl<S: Store> Relay<S> {
         let mut listeners = listener.into();
         let only_way = listeners.is_one_of_this_machine();
         let sealer = tokio::spawn(sealer::run(Arc::clone(&shared), commands, expiry_due));
+        let cover = tokio::spawn(cover::run(Arc::clone(&shared.store)));
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::pin!(shutdown);
@@ -150,9 +152,11 @@ impl<S: Store> Relay<S> {
         // What was posted last may have nobody left who waits for it.
         let until = until.max(Instant::now() + LAST_WORKS);
         let _ = tokio::time::timeout_at(until, shared.works.finished()).await;
-        sealer.abort();
-        // Cancelled, as was asked for; there is no other result.
-        let _ = sealer.await;
+        for task in [sealer, cover] {
+            task.abort();
+            // Cancelled, as was asked for; there is no other result.
+            let _ = task.await;
+        }
         shared.counts.report();
         shared.store.close().await.map_err(RunError::Close)
     }

@@ -160,6 +160,20 @@ pub trait Store: Send + Sync + 'static {
     /// The environment's; what could be destroyed is destroyed even so.
     fn expire(&self, today: Day, lives: Lives) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
+    /// Makes ready for a day, so that nothing tells when the first envelope of it comes. Some engines do nothing.
+    ///
+    /// # Errors
+    /// The environment's.
+    fn begin(&self, _day: Day) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Has a file of the latest day look as if something had just come, so that the times of what does come tell nothing if
+    /// this is done often, at random moments. Some engines do nothing.
+    fn cover(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// Keeps a statement under a name, in the place of what was there: one or the other survives a crash, whole.
     ///
     /// # Errors

@@ -359,6 +359,20 @@ impl Core {
         })
     }
 
+    /// Changes the times of a file that envelopes of the latest day are written to, or their marks, each as likely as another.
+    fn cover(&self) {
+        let files: Vec<_> = {
+            let state = self.state();
+            let latest = state.families.keys().map(|id| id.day).max();
+            let of_day = state.families.values().filter(|family| Some(family.id().day) == latest);
+            of_day.flat_map(|family| family.written_files()).collect()
+        };
+        let chosen = self.random().checked_rem(files.len() as u64).and_then(|number| files.get(number as usize));
+        if let Some(file) = chosen {
+            let _ = file.touch();
+        }
+    }
+
     /// What was read, unless it has gone since it was looked up.
     fn judged(
         &self,
@@ -467,6 +481,16 @@ impl Store for JournalStore {
 
     async fn expire(&self, today: Day, lives: Lives) -> Result<usize, StoreError> {
         self.ask(|reply| Command::Expire(today, lives, reply)).await
+    }
+
+    async fn begin(&self, day: Day) -> Result<(), StoreError> {
+        self.ask(|reply| Command::Begin(day, reply)).await
+    }
+
+    async fn cover(&self) {
+        let core = Arc::clone(&self.core);
+        // A file whose times cannot be changed is no worse than before.
+        let _ = tokio::task::spawn_blocking(move || core.cover()).await;
     }
 
     async fn put_statement(&self, shelf: Shelf, name: StatementName, bytes: Vec<u8>) -> Result<(), StoreError> {

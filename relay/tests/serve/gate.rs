@@ -136,6 +136,15 @@ impl<S: Store> Store for Gate<S> {
         self.0.store.expire(today, lives).await
     }
 
+    async fn begin(&self, day: Day) -> Result<(), StoreError> {
+        self.check()?;
+        self.0.store.begin(day).await
+    }
+
+    async fn cover(&self) {
+        self.0.store.cover().await;
+    }
+
     async fn put_statement(&self, shelf: Shelf, name: StatementName, bytes: Vec<u8>) -> Result<(), StoreError> {
         self.check()?;
         self.0.store.put_statement(shelf, name, bytes).await

@@ -4,7 +4,7 @@ use crate::client::{Client, chunk, letter};
 use crate::gate::Gate;
 use crate::image::Image;
 use crate::office::{DAY, publish_note};
-use crate::process::{Running, SEAL_AT_ONCE, configured, path};
+use crate::process::{Running, SEAL_AT_ONCE, configured, day_of_letters, path};
 use crate::rig::{Rig, genesis, office, relay_public_key};
 use chacha20::ChaCha20Rng;
 use cssr_proto::index::{Head, letter_genesis};
@@ -180,7 +180,7 @@ async fn what_a_start_finds_lost_is_an_alarm_at_once() {
     assert_eq!(rig.client().await.ask(letter(1)).await, Response::Posted);
     rig.handle.seal().await;
     rig.stop().await;
-    let day = std::fs::read_dir(directory.join("days")).unwrap().next().unwrap().unwrap().path();
+    let day = day_of_letters(&directory);
     let journal = day.join("journal");
     let whole = std::fs::read(&journal).unwrap();
     let mut alarms = Vec::new();

@@ -6,7 +6,7 @@ use cssr_proto::Day;
 use cssr_proto::keys::RelayPublicKey;
 use cssr_relay::{Clock as _, SystemClock};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
@@ -43,6 +43,12 @@ pub async fn initialised() -> (TempDir, RelayPublicKey) {
 
 pub fn path(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+/// The folder of a day with letters in a store.
+pub fn day_of_letters(data: &Path) -> PathBuf {
+    let days = std::fs::read_dir(data.join("days")).unwrap().map(|day| day.unwrap().path());
+    days.into_iter().find(|day| day.to_str().unwrap().contains("letters")).unwrap()
 }
 
 pub fn today() -> Day {

@@ -3,6 +3,7 @@
 use crate::client::{Client, burn_key, chunk, envelope, id, letter};
 use crate::gate::Gate;
 use crate::office::{DAY, publish_note};
+use crate::process::day_of_letters;
 use crate::rig::{Rig, genesis, office, relay_public_key};
 use chacha20::ChaCha20Rng;
 use cssr_proto::index::{Group, Index, Window, letter_genesis};
@@ -255,8 +256,8 @@ async fn a_letter_that_cannot_be_read_takes_no_other_away_and_is_told_of_when_th
         assert_eq!(client.ask(letter(seed)).await, Response::Posted);
     }
     rig.handle.seal().await;
-    let day = std::fs::read_dir(directory.join("days")).unwrap().next().unwrap().unwrap();
-    let journal = OpenOptions::new().read(true).write(true).open(day.path().join("journal")).unwrap();
+    let day = day_of_letters(&directory);
+    let journal = OpenOptions::new().read(true).write(true).open(day.join("journal")).unwrap();
     let (mut away, mut block) = (0, [0; 16_384]);
     for at in (0..journal.metadata().unwrap().len()).step_by(block.len()) {
         journal.read_exact_at(&mut block, at).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::client::{Client, burn_key, chunk, error, id, letter};
 use crate::office::Office;
-use crate::process::{Running, SEAL_AT_ONCE, configured, path, program, run, today};
+use crate::process::{Running, SEAL_AT_ONCE, configured, day_of_letters, path, program, run, today};
 use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::request::{NextBatches, Request};
 use cssr_proto::response::Response;
@@ -164,7 +164,7 @@ async fn a_store_that_is_damaged_is_told_with_its_places_and_exit_code_1() {
     office.open(async || Client::connect(address).await, Head::genesis(letter_genesis(&key))).await;
     post(&mut relay.client().await, letter(1)).await;
     relay.stop("-TERM").await;
-    let day = std::fs::read_dir(folder.join("data/days")).unwrap().next().unwrap().unwrap().path();
+    let day = day_of_letters(&folder.join("data"));
     let journal = day.join("journal");
     let mut bytes = std::fs::read(&journal).unwrap();
     let at = bytes.iter().position(|byte| *byte != 0).unwrap();

@@ -1,4 +1,10 @@
-//! What ext4 says of the blocks of a disk (Linux, fs/ext4/ext4_extents.h), in its log as well.
+//! What ext4 says of the blocks of a disk and files (Linux, fs/ext4/ext4_extents.h and ext4.h), in its log as well.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 /// Extents of a file in a row, that were true at some time.
 #[derive(Clone, Copy, Debug)]
@@ -12,12 +18,20 @@ pub struct Extent {
     pub written: bool,
 }
 
+fn u32_at(disk: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([disk[at], disk[at + 1], disk[at + 2], disk[at + 3]])
+}
+
+/// As the superblock says.
+fn block_size(disk: &[u8]) -> u64 {
+    1_024 << u32_at(disk, 1_024 + 24)
+}
+
 /// Every extent that any block of the disk tells of: today's, and older ones in the log.
 pub fn extents(disk: &[u8]) -> Vec<Extent> {
     let u16_at = |at: usize| u16::from_le_bytes([disk[at], disk[at + 1]]);
-    let u32_at = |at: usize| u32::from_le_bytes([disk[at], disk[at + 1], disk[at + 2], disk[at + 3]]);
-    // Of the superblock.
-    let block = 1_024u64 << u32_at(1_024 + 24);
+    let u32_at = |at: usize| u32_at(disk, at);
+    let block = block_size(disk);
     let mut found = Vec::new();
     // A node stands at the beginning of a block or 40 bytes into an inode of 256.
     for at in (0..disk.len() - 4_096).step_by(256).flat_map(|at| [at, at + 40]) {
@@ -36,4 +50,33 @@ pub fn extents(disk: &[u8]) -> Vec<Extent> {
         }
     }
     found
+}
+
+/// A file, as ext4 knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Inode {
+    number: u64,
+    /// Random, and its own for as long as it is there.
+    generation: u32,
+}
+
+impl Inode {
+    pub fn of(path: &Path) -> Self {
+        let output = Command::new("lsattr").arg("-v").arg(path).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let generation = said.split_ascii_whitespace().next().and_then(|word| word.parse().ok());
+        let number = std::fs::metadata(path).unwrap().ino();
+        Self { number, generation: generation.unwrap_or_else(|| panic!("lsattr: {said}")) }
+    }
+
+    /// Every time of a change that any block of the disk tells of: the last one, and those before in the log.
+    pub fn changes(self, disk: &[u8]) -> BTreeSet<SystemTime> {
+        let u32_at = |at: usize| u32_at(disk, at);
+        let (block, size) = (block_size(disk) as usize, u32_at(1_024 + 88) as usize & 0xffff);
+        let slot = (self.number - 1) as usize % (block / size) * size;
+        let found = (slot..disk.len() - size).step_by(block).filter(|at| u32_at(at + 0x64) == self.generation);
+        // The time of the last change of content, and its nanoseconds above two bits.
+        let times = found.map(|at| Duration::new(u32_at(at + 0x10).into(), u32_at(at + 0x88) >> 2));
+        times.map(|time| SystemTime::UNIX_EPOCH + time).collect()
+    }
 }

@@ -149,6 +149,7 @@ impl Witness {
 /// One day until its chunks are burned.
 async fn post<S: Store>(store: &S, day: u32, which: impl Iterator<Item = (Kind, u64)>) {
     store.expire(Day(day), LIVES).await.unwrap();
+    store.begin(Day(day)).await.unwrap();
     for (kind, number) in which {
         // One after the other, so that there is an order.
         assert_eq!(store.put(put(kind, day, number)).await.unwrap(), PutOutcome::Stored);

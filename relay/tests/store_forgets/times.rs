@@ -1,7 +1,10 @@
 //! What the times of files and folders tell of a batch: when it was begun and when it was listed, and nothing in between,
 //! however large it is. All four times that Linux keeps are looked at: birth, change of content, change, and access.
 
+use crate::ext4::Inode;
+use crate::image::Image;
 use crate::{FIRST, journal, put, sled};
+use cssr_proto::Day;
 use cssr_relay::store::{Kind, PutOutcome, Store};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -134,4 +137,55 @@ fn a_time_that_lies_between_is_found() {
     for which in [("days/new", "birth"), ("days/new", "change"), ("days", "content")] {
         assert!(between.contains(&&(which.0.into(), which.1)), "{between:?}");
     }
+}
+
+/// Letters, and changes in between that nothing has made, as a relay makes them.
+const SEEN: u64 = 6;
+const COVER: u64 = 20;
+
+/// Times of changes of a day's journal of letters that a disk and its log tell of: when a letter came, and all others.
+fn times_on_a_disk(cover: bool) -> [usize; 2] {
+    let image = Image::of(256 << 20);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut clock = FileClock {
+        probe: std::env::temp_dir().join(format!("cssr-{}", std::process::id())),
+        last: SystemTime::UNIX_EPOCH,
+    };
+    let mut letters = Vec::new();
+    let inode = runtime.block_on(async {
+        let store = journal(&image.disk(), 1);
+        store.begin(Day(FIRST)).await.unwrap();
+        let inode = Inode::of(&image.disk().join(format!("store/days/letters-{FIRST}/journal")));
+        for number in 0..SEEN {
+            for _ in 0..COVER {
+                // What the system does every five seconds.
+                rustix::fs::syncfs(std::fs::File::open(image.disk()).unwrap()).unwrap();
+                if cover {
+                    store.cover().await;
+                }
+            }
+            let before = clock.moment();
+            assert_eq!(store.put(put(Kind::Letter, FIRST, number)).await.unwrap(), PutOutcome::Stored);
+            letters.push(before..=clock.moment());
+            rustix::fs::syncfs(std::fs::File::open(image.disk()).unwrap()).unwrap();
+        }
+        store.close().await.unwrap();
+        inode
+    });
+    std::fs::remove_file(&clock.probe).unwrap();
+    let changes = inode.changes(&image.contents());
+    let of_letters = changes.iter().filter(|time| letters.iter().any(|letter| letter.contains(time))).count();
+    [of_letters, changes.len() - of_letters]
+}
+
+#[test]
+#[ignore = "needs loop-device"]
+fn the_log_of_the_disk_tells_of_many_times_at_which_no_letter_came() {
+    let [letters, others] = times_on_a_disk(false);
+    assert_eq!(letters as u64, SEEN, "the search finds them");
+    assert!(others <= 3, "{others}");
+    let [letters, others] = times_on_a_disk(true);
+    // A third of the changes are of this file.
+    assert!(letters as u64 <= SEEN && others as u64 >= SEEN * COVER / 5, "{letters} and {others}");
+    println!("of {} changes {letters} were letters", letters + others);
 }

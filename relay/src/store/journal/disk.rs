@@ -10,7 +10,9 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{Advice, FallocateFlags, SeekFrom, fadvise, fallocate, seek};
+use rustix::fs::{
+    Advice, FallocateFlags, SeekFrom, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fadvise, fallocate, futimens, seek,
+};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 /// Folders and the names in them. A change of names lasts once the folder is synced.
@@ -74,6 +76,9 @@ pub(super) trait DiskFile: Debug + Send + Sync {
     /// The ranges of a synced file that have no space, or space that was never written, ascending; up to the end of the file
     /// at least.
     fn holes(&self) -> io::Result<Vec<Range<u64>>>;
+
+    /// Has the file's times say that it was written to now.
+    fn touch(&self) -> io::Result<()>;
 
     /// Makes content and length durable.
     fn sync(&self) -> io::Result<()>;
@@ -207,6 +212,11 @@ impl DiskFile for File {
                 return Ok(holes);
             }
         }
+    }
+
+    fn touch(&self) -> io::Result<()> {
+        let [read, written] = [UTIME_OMIT, UTIME_NOW].map(|tv_nsec| Timespec { tv_sec: 0, tv_nsec });
+        Ok(futimens(self, &Timestamps { last_access: read, last_modification: written })?)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -276,7 +276,23 @@ impl Family {
         }
     }
 
+    /// The files that are written to as envelopes come and are burned.
+    pub(super) fn written_files(&self) -> impl Iterator<Item = Arc<dyn DiskFile>> {
+        [Some(Arc::clone(&self.journal)), self.burned.clone()].into_iter().flatten()
+    }
+
     // What follows is for the writer alone.
+
+    /// Makes ready for whatever will be written, so that the first of it changes no more than what comes later does.
+    pub(super) fn begin(&self, disk: &dyn Disk) -> io::Result<()> {
+        self.prepare(disk, 1)?;
+        if let Some(marks) = &self.marks {
+            let mut marks = lock(marks);
+            let window = Window::new(FEWEST_MARKS, marks.count(), 0);
+            marks.reserve(1, window)?;
+        }
+        self.written_files().try_for_each(|file| file.sync())
+    }
 
     /// Makes ready to write `needed` records: the index goes, since it will not be true any more, and space is taken.
     ///

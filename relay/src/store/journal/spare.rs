@@ -53,7 +53,10 @@ impl Spare {
     ///
     /// An error means that it may have two names after a crash, one of which must not be used.
     pub(super) fn keep(&self, disk: &dyn Disk, id: VolumeId, day: &Path) -> io::Result<()> {
-        if disk.rename(&day.join(JOURNAL), &self.path(id.kind)).is_err() {
+        let journal = day.join(JOURNAL);
+        // An empty one is not worth the place of another.
+        let is_empty = disk.open(&journal).and_then(|file| file.length()).is_ok_and(|length| length == 0);
+        if is_empty || disk.rename(&journal, &self.path(id.kind)).is_err() {
             return Ok(());
         }
         disk.sync_folder(&self.folder)?;

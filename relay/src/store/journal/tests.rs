@@ -2,6 +2,7 @@
 
 mod again;
 mod check;
+mod covering;
 mod damage;
 mod failing;
 mod forgetting;

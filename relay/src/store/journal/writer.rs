@@ -40,6 +40,7 @@ pub(super) enum Command {
     Burn(Burn, Reply<BurnOutcome>),
     Seal(Kind, Reply<Option<Arc<Batch>>>),
     Expire(Day, Lives, Reply<usize>),
+    Begin(Day, Reply<()>),
     PutStatement(Shelf, StatementName, Vec<u8>, Reply<()>),
     DeleteStatement(Shelf, StatementName, Reply<bool>),
     Close(Reply<()>),
@@ -94,6 +95,10 @@ impl Writer {
                     drop(reply.send(self.guarded(seal).flatten()));
                 }
                 Command::Expire(today, lives, reply) => drop(reply.send(self.expire(today, lives))),
+                Command::Begin(day, reply) => {
+                    let begin = |writer: &mut Self| writer.settle().and_then(|()| writer.begin(day));
+                    drop(reply.send(self.guarded(begin).flatten()));
+                }
                 Command::PutStatement(shelf, name, bytes, reply) => {
                     let put = |writer: &mut Self| unless_full(writer.core.statements.put(shelf, &name, &bytes));
                     drop(reply.send(self.guarded(put).flatten()));
@@ -168,6 +173,19 @@ impl Writer {
         // A window that is not open now is opened by the next put, if there is space.
         unless_full(family.sealed(batch.ids().len()))?.unwrap_or_default();
         Ok(Ok(Some(batch)))
+    }
+
+    /// The families of a day, or of the latest one, with space for what will come.
+    fn begin(&mut self, day: Day) -> Change<()> {
+        let day = self.core.state().ledger.latest().max(day);
+        for kind in [Kind::Letter, Kind::Chunk] {
+            let family = self.family_with_room(VolumeId { kind, day });
+            match family.and_then(|family| Ok(family.begin(&*self.home.disk)?)) {
+                Err(error) if error.is_full() => return Ok(Err(StoreError::NoSpace)),
+                other => other?,
+            }
+        }
+        Ok(Ok(()))
     }
 
     fn expire(&mut self, today: Day, lives: Lives) -> Result<usize, StoreError> {

@@ -54,7 +54,10 @@ impl Model {
             11 => self.burns(store, rng).await,
             12 => self.put_again(store, rng).await,
             // Often enough for days to expire, and for their space to be used again.
-            13..15 => self.expire(store, [0, 1, 4, 9][(random / 16 % 4) as usize]).await,
+            13..15 => {
+                self.expire(store, [0, 1, 4, 9][(random / 16 % 4) as usize]).await?;
+                if (random / 64).is_multiple_of(2) { self.begin(store).await } else { Ok(()) }
+            }
             _ => self.put_statement(store, random.to_be_bytes()[0]).await,
         }
     }
@@ -131,6 +134,13 @@ impl Model {
             // Some of it may be.
             Err(StoreError::NoSpace) => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+
+    async fn begin(&self, store: &JournalStore) -> Result<(), StoreError> {
+        match store.begin(day(self.today)).await {
+            Err(StoreError::NoSpace) => Ok(()),
+            other => other,
         }
     }
 

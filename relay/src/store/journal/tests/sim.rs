@@ -44,6 +44,8 @@ struct World {
     syncs: u64,
     powered: bool,
     locked: bool,
+    /// How often the times of files were changed by nothing else.
+    touched: BTreeMap<usize, u64>,
     /// Ranges that were given back though the disk still had something in them.
     punched_alive: u64,
     /// Journals that another day has taken over.
@@ -105,6 +107,7 @@ impl Sim {
             syncs: 0,
             powered: true,
             locked: false,
+            touched: BTreeMap::new(),
             punched_alive: 0,
             used_again: 0,
             no_more_space: false,
@@ -206,6 +209,13 @@ impl Sim {
         }
         (*volatile, *durable) = (after.clone(), after);
         (world.fault, world.powered) = (None, true);
+    }
+
+    /// How often the times of a file were changed without its content.
+    pub(super) fn touched(&self, path: &Path) -> u64 {
+        let world = self.world();
+        let Some(Node::File(inode)) = world.volatile.get(path) else { panic!("{path:?} is no file") };
+        world.touched.get(inode).copied().unwrap_or_default()
     }
 
     /// A file's bytes, as a program sees them.
@@ -555,6 +565,13 @@ impl DiskFile for SimFile {
         let content = &world.inodes[self.inode].volatile;
         let holes = content.holes.iter().map(|sector| sector * SECTOR..(sector + 1) * SECTOR);
         Ok(holes.chain(std::iter::once(content.length..u64::MAX)).collect())
+    }
+
+    fn touch(&self) -> io::Result<()> {
+        let mut world = self.sim.world();
+        let inode = self.inode;
+        *world.touched.entry(inode).or_default() += 1;
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -177,7 +177,7 @@ impl Writer {
     }
 
     /// As `family`; if the disk is full, without what is kept for another day.
-    fn family_with_room(&mut self, id: VolumeId) -> Result<Arc<Family>, FamilyError> {
+    pub(super) fn family_with_room(&mut self, id: VolumeId) -> Result<Arc<Family>, FamilyError> {
         match self.family(id) {
             Err(error) if error.is_full() && self.home.spare.give_back(&*self.home.disk)? => self.family(id),
             other => other,
