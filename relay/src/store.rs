@@ -42,7 +42,7 @@ pub(crate) use journal::{Extent, JournalBuilder, JournalReader, check_journal};
 pub(crate) use ledger::first_head;
 pub use memory::MemoryStore;
 pub use open_error::OpenError;
-pub(crate) use sled::SledBuilder;
+pub(crate) use sled::{SledBuilder, SledOutline};
 pub use sled::{SledConfig, SledStore};
 pub use types::{
     BadName, BurnOutcome, GET_MAX, Lives, Pending, Put, PutOutcome, Quotas, STATEMENT_MAX, Shelf, StatementName,

@@ -27,8 +27,8 @@ pub(super) fn import(Import { config, json, file }: &Import) -> Result<(), Failu
 
 pub(super) fn backup(Backup { config, json, letters, file }: &Backup) -> Result<(), Failure> {
     let (read, key) = read(config)?;
-    // It only reads a store of journals, and root may be who can write onto the medium.
-    if read.engine == Engine::Sled {
+    // What is read while a relay runs is not written to, and root may be who can write onto the medium.
+    if read.engine == Engine::Sled && *letters {
         owner::check(&read.data)?;
     }
     let file_of_config = if config.is_dir() { config.join(ConfigFile::NAME) } else { config.clone() };

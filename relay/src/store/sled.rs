@@ -33,7 +33,7 @@ mod writer;
 mod tests;
 
 use super::OpenError;
-pub(crate) use transfer::SledBuilder;
+pub(crate) use transfer::{SledBuilder, SledOutline};
 
 use super::free::free;
 use super::ledger::Ledger;

@@ -32,7 +32,7 @@ pub(crate) struct Backup<'a> {
 }
 
 impl Backup<'_> {
-    /// Writes it into a file, if it could be restored. A relay may be running, but for one on sled.
+    /// Writes it into a file, if it could be restored. A relay may be running, but for one on sled whose letters are wanted.
     pub(crate) async fn write(&self, path: &Path, watch: &Watch<'_>) -> Result<Summary, TransferError> {
         let Self { file, config, key, letters } = self;
         let text = regular::read_to_string(file).map_err(at(file))?;

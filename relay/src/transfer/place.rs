@@ -6,7 +6,7 @@ use crate::store::findings::Findings;
 use crate::store::transfer::{Content, Outline, SHELVES, Sink, Source, statements};
 use crate::store::{
     Extent, JournalBuilder, JournalConfig, JournalReader, JournalStore, Kind, Lives, MemoryStore, OpenError, Quotas,
-    Shelf, SledBuilder, SledConfig, SledStore, StatementName, Store, check_journal,
+    Shelf, SledBuilder, SledConfig, SledOutline, SledStore, StatementName, Store, check_journal,
 };
 use crate::{Clock as _, ConfigFile, Engine, SystemClock};
 use cssr_proto::keys::RelayPublicKey;
@@ -51,6 +51,9 @@ impl Place {
     /// Opens the store to read it.
     pub(super) fn source(&self, extent: Extent) -> Result<Box<dyn Source>, TransferError> {
         let source: Result<Box<dyn Source>, OpenError> = match self.engine {
+            Engine::Sled if extent == Extent::Heads => {
+                SledOutline::read(&self.sled()).map(|outline| Box::new(outline) as _)
+            }
             // It would make a new one.
             Engine::Sled if !self.directory.join("manifest").exists() => Err(OpenError::NoStore),
             Engine::Sled => SledStore::open(&self.sled(), UnwrapErr(SysRng)).map(|store| Box::new(store) as _),

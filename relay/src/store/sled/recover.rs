@@ -107,7 +107,8 @@ pub(super) fn recover(config: &SledConfig, syncs: &Arc<AtomicU64>) -> Result<Rec
         recovery.load(kind, manifest.head(kind), first_head(kind, &config.relay))?;
     }
     let Recovery { ledger, volumes } = recovery;
-    write_manifest(&home, &ledger, &volumes, &[]).map_err(io("write the manifest"))?;
+    let heads = [Kind::Letter, Kind::Chunk].map(|kind| ledger.head(kind));
+    write_manifest(&home, ledger.latest(), heads, &volumes, &[]).map_err(io("write the manifest"))?;
     for id in gone {
         home.clear(id).map_err(io("remove what has expired"))?;
     }
@@ -117,13 +118,14 @@ pub(super) fn recover(config: &SledConfig, syncs: &Arc<AtomicU64>) -> Result<Rec
 /// Writes down what there is, and `others`.
 pub(super) fn write_manifest(
     home: &Home,
-    ledger: &Ledger,
+    latest: Day,
+    [letters, chunks]: [Head; 2],
     volumes: &BTreeMap<VolumeId, Arc<Volume>>,
     others: &[Entry],
 ) -> io::Result<()> {
     let mut entries: Vec<_> = volumes.values().map(|volume| Entry::live(volume.id(), volume.synced())).collect();
     entries.extend_from_slice(others);
-    Manifest::new(ledger.latest(), ledger.head(Kind::Letter), ledger.head(Kind::Chunk), entries).write(&home.root)
+    Manifest::new(latest, letters, chunks, entries).write(&home.root)
 }
 
 pub(super) fn lock(root: &Path) -> Result<File, OpenError> {

@@ -1,7 +1,7 @@
 //! Taking everything out of a store, and making a store of what another one held.
 
 use super::super::transfer::{Content, Held, Listed, Outline, Sink, Source};
-use super::super::{Kind, OpenError, StoreError, open_error::io};
+use super::super::{Kind, OpenError, StoreError, first_head, open_error::io};
 use super::files;
 use super::key::DayKey;
 use super::manifest::{Entry, Manifest, VolumeId};
@@ -12,6 +12,7 @@ use cssr_proto::index::Batch;
 use cssr_proto::{Day, EnvelopeId};
 use rand_core::CryptoRng;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 impl SledStore {
@@ -56,6 +57,42 @@ impl Source for SledStore {
             }
         };
         Ok(Held { id, burn, content })
+    }
+}
+
+/// Where a store stands, and nothing of what it holds: all that can be read while a relay has it open.
+pub(crate) struct SledOutline(Outline);
+
+impl SledOutline {
+    /// Reads it from the manifest, which is replaced as a whole, before a batch is seen by anybody.
+    pub(crate) fn read(config: &SledConfig) -> Result<Self, OpenError> {
+        let read = Manifest::read(&config.directory).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => OpenError::OtherEngine,
+            _ => io("read the manifest")(error),
+        });
+        let Manifest { latest, letters, chunks, entries, .. } = read?.ok_or(OpenError::NoStore)?;
+        let latest = entries.iter().map(|entry| entry.id().day).fold(latest, Day::max);
+        let heads = [(Kind::Letter, letters), (Kind::Chunk, chunks)]
+            .map(|(kind, head)| if head.number() == 0 { first_head(kind, &config.relay) } else { head });
+        Ok(Self(Outline { relay: config.relay, latest, heads }))
+    }
+}
+
+impl Source for SledOutline {
+    fn outline(&self) -> Outline {
+        self.0
+    }
+
+    fn days(&self) -> Vec<(Kind, Day)> {
+        Vec::new()
+    }
+
+    fn listed(&self, _: Kind, _: Day) -> Result<Listed, StoreError> {
+        Err(StoreError::Misuse("a day that is not there"))
+    }
+
+    fn held(&self, _: Kind, _: Day, _: EnvelopeId) -> Result<Held, StoreError> {
+        Err(StoreError::Misuse("a day that is not there"))
     }
 }
 

@@ -9,7 +9,7 @@ use super::manifest::{Entry, VolumeId};
 use super::recover::{Home, write_manifest};
 use super::volume::{Volume, VolumeError};
 use super::{Core, unreadable};
-use cssr_proto::index::Batch;
+use cssr_proto::index::{Batch, Head};
 use cssr_proto::parcel::BurnKey;
 use cssr_proto::{Day, EnvelopeId};
 use rand_core::CryptoRng;
@@ -194,6 +194,8 @@ impl<R: CryptoRng> Writer<R> {
         let volume = self.existing(VolumeId { kind, day: batch.day() })?;
         volume.write_batch(&batch, &mut self.rng)?;
         volume.sync()?;
+        // Before anybody sees it: a backup takes the heads from there, and no later number may be given to another batch.
+        self.write_manifest_with(&[], Some((kind, batch.head())))?;
         self.core.state_mut().ledger.publish(kind, Arc::clone(&batch));
         Ok(Some(batch))
     }
@@ -256,10 +258,19 @@ impl<R: CryptoRng> Writer<R> {
 
     /// Writes down what there is, what is to be destroyed yet, and `others`.
     fn write_manifest(&self, others: &[Entry]) -> Result<(), VolumeError> {
+        self.write_manifest_with(others, None)
+    }
+
+    /// The same, with a head that nobody knows yet.
+    fn write_manifest_with(&self, others: &[Entry], new: Option<(Kind, Head)>) -> Result<(), VolumeError> {
         let state = self.core.state();
         let void = self.undestroyed.iter().copied().map(Entry::void);
         let others: Vec<_> = void.chain(others.iter().copied()).collect();
-        Ok(write_manifest(&self.home, &state.ledger, &state.volumes, &others)?)
+        let heads = [Kind::Letter, Kind::Chunk].map(|kind| match new {
+            Some((of, head)) if of == kind => head,
+            _ => state.ledger.head(kind),
+        });
+        Ok(write_manifest(&self.home, state.ledger.latest(), heads, &state.volumes, &others)?)
     }
 
     /// Readers that are under way keep their database open until they are done.

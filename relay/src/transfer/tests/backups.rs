@@ -1,6 +1,7 @@
 //! Backups: of relays that run, and what of them comes back.
 
 use super::*;
+use crate::store::OpenError;
 use crate::transfer::place::Staged;
 use crate::transfer::{Backup, restore};
 use crate::{ConfigFile, read_key_file, write_key_file};
@@ -47,6 +48,33 @@ async fn a_backup_without_letters_holds_none_and_the_chain_goes_on() {
     let (before, after) = (home.seen().await, new.seen().await);
     assert_eq!((after.heads, after.latest), (before.heads, before.latest));
     assert_eq!(after.batches, [vec![], vec![]]);
+}
+
+/// Else a relay that was restored would give the number of a batch to another one.
+#[tokio::test]
+async fn a_store_on_sled_in_use_is_backed_up_without_letters_and_no_number_is_given_twice() {
+    let home = Home::new(Engine::Sled);
+    configure(&home, "store = \"sled\"\n");
+    home.fill().await;
+    let store = home.sled();
+    for n in 0..3u64 {
+        stored(&store, letter(200 + n, TODAY)).await;
+        stored(&store, chunk(300 + n, TODAY)).await;
+        store.seal(Kind::Letter).await.unwrap();
+        if n < 2 {
+            store.seal(Kind::Chunk).await.unwrap();
+        }
+        let name = format!("backup-{n}");
+        back_up(&home, false, &name).await.unwrap();
+        let (new, _) = restored(&home, &name, TODAY).await;
+        let copy = new.sled();
+        for kind in [Kind::Letter, Kind::Chunk] {
+            assert_eq!(copy.head(kind).await.unwrap(), store.head(kind).await.unwrap());
+        }
+        assert_eq!(copy.latest_day().await.unwrap(), store.latest_day().await.unwrap());
+    }
+    let error = back_up(&home, true, "backup").await.unwrap_err();
+    assert!(matches!(error, TransferError::Open { error: OpenError::Locked, .. }), "{error}");
 }
 
 #[tokio::test]
