@@ -1,6 +1,7 @@
 //! What the office has said: takes publications, keeps them in the store, serves the newest (protocol, section 14).
 
 mod notes;
+mod sent;
 mod shelves;
 mod validity;
 
@@ -12,6 +13,7 @@ use cssr_proto::{
     Signed, Unverified, UnverifiedDirectory,
 };
 use notes::{NoteBook, Offer};
+use sent::Sent;
 use std::sync::{Arc, PoisonError, RwLock};
 use validity::Validity;
 
@@ -29,6 +31,7 @@ pub(crate) struct Office<S> {
     /// One publication at a time.
     book: tokio::sync::Mutex<Book>,
     view: RwLock<Arc<View>>,
+    sent: Sent,
 }
 
 /// What is held.
@@ -112,7 +115,7 @@ impl<S: Store> Office<S> {
     pub(crate) async fn load(store: Arc<S>, card: Fingerprint, relay: RelayPublicKey) -> Result<Self, OfficeError> {
         let book = shelves::load(&*store, card).await?;
         let view = RwLock::new(Arc::new(View::of(&book)));
-        let office = Self { store, card, relay, book: tokio::sync::Mutex::new(book), view };
+        let office = Self { store, card, relay, book: tokio::sync::Mutex::new(book), view, sent: Sent::default() };
         office.warn_of_foreign_key();
         Ok(office)
     }
@@ -131,8 +134,11 @@ impl<S: Store> Office<S> {
     }
 
     /// A directory that a note names which is still kept.
-    pub(crate) async fn directory(&self, hash: Hash) -> Result<Option<Vec<u8>>, StoreError> {
-        shelves::directory(&*self.store, hash).await
+    pub(crate) async fn directory(&self, hash: Hash) -> Result<Option<Arc<[u8]>>, StoreError> {
+        if let Some(sent) = self.sent.get(&hash) {
+            return Ok(Some(sent));
+        }
+        Ok(shelves::directory(&*self.store, hash).await?.map(|read| self.sent.share(hash, read)))
     }
 
     /// Takes a publication whole, or refuses it whole. It is on disk before this returns.
@@ -145,7 +151,7 @@ impl<S: Store> Office<S> {
             Publication::Note(note, directory) => {
                 let note = Unverified::<Note>::from_bytes(note.as_slice()).map_err(|_| Refused::Statement)?;
                 let directory = match directory {
-                    Some(directory) => directory.as_slice().to_vec(),
+                    Some(directory) => directory.as_slice().into(),
                     None => self.directory(note.names_directory()).await?.ok_or(Refused::Statement)?,
                 };
                 blocking(move || with_note(held, card, note, &directory, today)).await?

@@ -262,7 +262,7 @@ async fn fetch<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId) -> Resu
 
 async fn directory_by_hash<S: Store>(shared: Arc<Shared<S>>, to: To, hash: Hash) -> Result<Frames, ErrorCode> {
     let directory = shared.office.directory(hash).await.map_err(|error| shared.store_failed(&error))?;
-    Ok(to.bytes(directory.unwrap_or_default().into(), &shared.lane))
+    Ok(to.bytes(directory.unwrap_or_default(), &shared.lane))
 }
 
 async fn publish<S: Store>(
