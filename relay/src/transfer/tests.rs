@@ -129,7 +129,10 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 async fn fill(store: &impl Store) {
-    let expire = async |n| store.expire(day(n), Lives { letters: LIFE, chunks: LIFE }).await.unwrap();
+    let expire = async |n| {
+        store.expire(day(n), Lives { letters: LIFE, chunks: LIFE }).await.unwrap();
+        store.begin(day(n)).await.unwrap();
+    };
     for n in 0..4u32 {
         expire(n).await;
         for seed in LETTERS.skip(n as usize * 3).take(3) {
