@@ -369,6 +369,7 @@ impl Core {
         };
         let chosen = self.random().checked_rem(files.len() as u64).and_then(|number| files.get(number as usize));
         if let Some(file) = chosen {
+            // One whose times cannot be changed is no worse than before.
             let _ = file.touch();
         }
     }
@@ -488,9 +489,8 @@ impl Store for JournalStore {
     }
 
     async fn cover(&self) {
-        let core = Arc::clone(&self.core);
-        // A file whose times cannot be changed is no worse than before.
-        let _ = tokio::task::spawn_blocking(move || core.cover()).await;
+        // By the writer, so that nothing is being done any more when the store is closed. It may be closed already.
+        let _ = self.ask(Command::Cover).await;
     }
 
     async fn put_statement(&self, shelf: Shelf, name: StatementName, bytes: Vec<u8>) -> Result<(), StoreError> {

@@ -41,6 +41,7 @@ pub(super) enum Command {
     Seal(Kind, Reply<Option<Arc<Batch>>>),
     Expire(Day, Lives, Reply<usize>),
     Begin(Day, Reply<()>),
+    Cover(Reply<()>),
     PutStatement(Shelf, StatementName, Vec<u8>, Reply<()>),
     DeleteStatement(Shelf, StatementName, Reply<bool>),
     Close(Reply<()>),
@@ -98,6 +99,10 @@ impl Writer {
                 Command::Begin(day, reply) => {
                     let begin = |writer: &mut Self| writer.settle().and_then(|()| writer.begin(day));
                     drop(reply.send(self.guarded(begin).flatten()));
+                }
+                Command::Cover(reply) => {
+                    self.core.cover();
+                    drop(reply.send(Ok(())));
                 }
                 Command::PutStatement(shelf, name, bytes, reply) => {
                     let put = |writer: &mut Self| unless_full(writer.core.statements.put(shelf, &name, &bytes));
