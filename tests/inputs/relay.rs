@@ -5,6 +5,7 @@ use cssr_installation::{Call, Outcome};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 use tempfile::TempDir;
 
 /// A relay that was made and never ran.
@@ -86,6 +87,17 @@ fn a_key_that_is_missing_damaged_or_readable_by_others_is_refused() {
     home.does_not_start(2, &["relay.key", "damaged"]);
     fs::remove_file(&key).unwrap();
     home.does_not_start(2, &["relay.key", "No such file or directory"]);
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    let home = Home::new();
+    for name in ["relay.key", "relay.toml"] {
+        let path = home.path().join("relay").join(name);
+        fs::remove_file(&path).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        home.does_not_start(2, &[name, "not a regular file"]);
+    }
 }
 
 #[test]
