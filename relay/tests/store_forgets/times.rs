@@ -178,6 +178,33 @@ fn times_on_a_disk(cover: bool) -> [usize; 2] {
     [of_letters, changes.len() - of_letters]
 }
 
+/// The system notes when a file was read that was changed since it was read last: so it would after each cover.
+#[test]
+#[ignore = "needs loop-device"]
+fn reading_leaves_no_time_behind() {
+    let image = Image::of(256 << 20);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let path = image.disk().join(format!("store/days/letters-{FIRST}/journal"));
+    let read = || std::fs::metadata(&path).unwrap().accessed().unwrap();
+    runtime.block_on(async {
+        let store = journal(&image.disk(), 1);
+        let letter = put(Kind::Letter, FIRST, 1);
+        let id = letter.id;
+        assert_eq!(store.put(letter).await.unwrap(), PutOutcome::Stored);
+        let before = read();
+        for _ in 0..20 {
+            store.cover().await;
+            std::thread::sleep(Duration::from_millis(10));
+            assert!(store.get(Kind::Letter, Some(Day(FIRST)), &[id]).await.unwrap()[0].is_some());
+        }
+        assert_eq!(read(), before);
+        store.close().await.unwrap();
+    });
+    let before = read();
+    std::fs::read(&path).unwrap();
+    assert!(read() > before, "whoever reads it otherwise does");
+}
+
 #[test]
 #[ignore = "needs loop-device"]
 fn the_log_of_the_disk_tells_of_many_times_at_which_no_letter_came() {

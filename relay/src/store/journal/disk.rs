@@ -11,7 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{
-    Advice, FallocateFlags, SeekFrom, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fadvise, fallocate, futimens, seek,
+    Advice, FallocateFlags, OFlags, SeekFrom, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fadvise, fallocate,
+    futimens, seek,
 };
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
@@ -104,12 +105,11 @@ impl Disk for SystemDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        Ok(Arc::new(file))
+        Ok(Arc::new(open(OpenOptions::new().create(true).truncate(true).mode(0o600), path)?))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(OpenOptions::new().read(true).write(true).open(path)?))
+        Ok(Arc::new(open(&mut OpenOptions::new(), path)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -125,7 +125,8 @@ impl Disk for SystemDisk {
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
+        // Names have been changed before: whatever goes wrong now is no want of something that a later try might find.
+        File::open(path).map_err(io::Error::other)?.sync_all()
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, TryLockError> {
@@ -133,6 +134,16 @@ impl Disk for SystemDisk {
         let file = file.map_err(TryLockError::Error)?;
         file.try_lock()?;
         Ok(Box::new(file))
+    }
+}
+
+/// Opens a file to read and write, so that reading it leaves no time behind: a system notes one after each change.
+fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.read(true).write(true).custom_flags(OFlags::NOATIME.bits() as i32);
+    match options.open(path) {
+        // Of whoever is not the owner, as nobody is who runs a relay.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => options.custom_flags(0).open(path),
+        other => other,
     }
 }
 

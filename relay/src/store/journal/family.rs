@@ -31,6 +31,8 @@ pub(super) const MARK: usize = 512;
 /// Records and marks that are preallocated at least: 4 MiB and 32 KiB.
 const FEWEST_RECORDS: u32 = 256;
 const FEWEST_MARKS: u32 = 64;
+/// Positions to choose from for an absent record while the others are not at hand.
+const DECOYS: usize = 64;
 
 /// What went wrong with a family. It says nothing about what is stored.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +68,8 @@ pub(super) struct Family {
     burned: Option<Arc<dyn DiskFile>>,
     records: Mutex<Space>,
     marks: Option<Mutex<Space>>,
-    /// What was read last in the place of an absent record.
-    last_decoy: AtomicU32,
+    /// What was read last in the place of absent records.
+    decoys: [AtomicU32; DECOYS],
     /// Envelopes in the last batch.
     burst: AtomicUsize,
     /// Whether there may be an index.
@@ -204,7 +206,7 @@ impl Family {
             burned,
             records,
             marks,
-            last_decoy: AtomicU32::new(0),
+            decoys: [const { AtomicU32::new(0) }; DECOYS],
             burst: AtomicUsize::new(0),
             has_index: AtomicBool::new(has_index),
             is_partial: unreadable.into_inner() > 0,
@@ -234,10 +236,15 @@ impl Family {
 
     /// A position where something is to be read in the place of an absent record.
     pub(super) fn decoy(&self, number: u64) -> u32 {
+        let decoy = self.decoys.get((number % DECOYS as u64) as usize);
         // Whoever asks for what is there does not wait while space is being made either.
-        let Ok(records) = self.records.try_lock() else { return self.last_decoy.load(Ordering::Relaxed) };
+        let Ok(records) = self.records.try_lock() else {
+            return decoy.map(|decoy| decoy.load(Ordering::Relaxed)).unwrap_or_default();
+        };
         let position = records.taken_from(number);
-        self.last_decoy.store(position, Ordering::Relaxed);
+        if let Some(decoy) = decoy {
+            decoy.store(position, Ordering::Relaxed);
+        }
         position
     }
 
