@@ -15,9 +15,17 @@ pub(crate) enum Command {
     SealAll(oneshot::Sender<()>),
 }
 
-/// Runs until the commands end.
-/// `expiry_due`: days that have expired were not all destroyed when the relay started.
-pub(crate) async fn run<S: Store>(relay: Arc<Shared<S>>, mut commands: mpsc::Receiver<Command>, mut expiry_due: bool) {
+/// What is to be tried again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Due {
+    /// Days that have expired are not all destroyed.
+    pub(crate) expiry: bool,
+    /// The day is not made ready for.
+    pub(crate) beginning: bool,
+}
+
+/// Runs until the commands end. `due`: what could not be done when the relay started.
+pub(crate) async fn run<S: Store>(relay: Arc<Shared<S>>, mut commands: mpsc::Receiver<Command>, mut due: Due) {
     loop {
         let until = relay.clock.elapsed() + relay.sealing.tick();
         let command = tokio::select! {
@@ -32,7 +40,7 @@ pub(crate) async fn run<S: Store>(relay: Arc<Shared<S>>, mut commands: mpsc::Rec
             Some(Command::Tick(answer)) => (false, Some(answer)),
             Some(Command::SealAll(answer)) => (true, Some(answer)),
         };
-        tick(&relay, all, &mut expiry_due).await;
+        tick(&relay, all, &mut due).await;
         if let Some(answer) = answer {
             // Who asked may have gone.
             let _ = answer.send(());
@@ -40,9 +48,9 @@ pub(crate) async fn run<S: Store>(relay: Arc<Shared<S>>, mut commands: mpsc::Rec
     }
 }
 
-async fn tick<S: Store>(relay: &Shared<S>, all: bool, expiry_due: &mut bool) {
+async fn tick<S: Store>(relay: &Shared<S>, all: bool, due: &mut Due) {
     if relay.follow_clock() {
-        *expiry_due = true;
+        *due = Due { expiry: true, beginning: true };
         relay.counts.report();
         relay.trouble.turn_day();
     }
@@ -53,13 +61,17 @@ async fn tick<S: Store>(relay: &Shared<S>, all: bool, expiry_due: &mut bool) {
         }
     }
     // Even if sealing failed: forgetting matters more. Again and again until it has been done.
-    if *expiry_due {
+    if due.expiry {
         match expire(relay).await {
-            Ok(()) => *expiry_due = false,
+            Ok(()) => due.expiry = false,
             Err(error) => {
                 relay.store_failed(&error);
             }
         }
+    }
+    // Afterwards, so that it has the space of a day that has expired.
+    if due.beginning {
+        due.beginning = begin(relay).await;
     }
     relay.look().await;
 }
@@ -107,7 +119,18 @@ pub(crate) async fn expire<S: Store>(relay: &Shared<S>) -> Result<(), StoreError
     }
     let expired = days?;
     forgotten?;
-    relay.store.begin(today).await?;
     tracing::info!(%today, expired, "what is older than its life is destroyed");
     Ok(())
+}
+
+/// Makes ready for today; also when the relay starts. Whether it is to be tried again, which it is for as long as there is no
+/// space: envelopes are taken all the same.
+pub(crate) async fn begin<S: Store>(relay: &Shared<S>) -> bool {
+    match relay.store.begin(relay.today.get()).await {
+        Ok(()) => false,
+        Err(error) => {
+            relay.store_failed(&error);
+            error == StoreError::NoSpace
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::counts::End;
 use crate::cover;
 use crate::listen::{Accepted, Listeners, Stream};
 use crate::monitor::Monitor;
-use crate::sealer::{self, Command};
+use crate::sealer::{self, Command, Due};
 use crate::shared::{Shared, StartError};
 use crate::shares::Holder;
 use crate::store::{Store, StoreError};
@@ -64,8 +64,7 @@ pub async fn run<S: Store>(
 pub struct Relay<S> {
     shared: Arc<Shared<S>>,
     commands: mpsc::Receiver<Command>,
-    /// Not all that has expired is destroyed yet.
-    expiry_due: bool,
+    due: Due,
     /// Keeps the sealer's commands open when nobody else has a handle.
     handle: Handle,
 }
@@ -83,7 +82,7 @@ impl<S: Store> Relay<S> {
     /// See [`StartError`].
     pub async fn start(store: S, config: Config, clock: Arc<dyn Clock>) -> Result<(Self, Handle), StartError> {
         let shared = Arc::new(Shared::new(store, config, clock).await?);
-        let expiry_due = match sealer::expire(&shared).await {
+        let expiry = match sealer::expire(&shared).await {
             Ok(()) => false,
             // What there is can be read all the same, and it is tried again.
             Err(error @ StoreError::NoSpace) => {
@@ -92,10 +91,11 @@ impl<S: Store> Relay<S> {
             }
             Err(error) => return Err(error.into()),
         };
+        let due = Due { expiry, beginning: sealer::begin(&shared).await };
         shared.look().await;
         let (sender, commands) = mpsc::channel(1);
         let handle = Handle { commands: sender };
-        Ok((Self { shared, commands, expiry_due, handle: handle.clone() }, handle))
+        Ok((Self { shared, commands, due, handle: handle.clone() }, handle))
     }
 
     /// What may be told of it while it runs.
@@ -113,10 +113,10 @@ impl<S: Store> Relay<S> {
         listener: impl Into<Listeners>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
-        let Self { shared, commands, expiry_due, handle: _handle } = self;
+        let Self { shared, commands, due, handle: _handle } = self;
         let mut listeners = listener.into();
         let only_way = listeners.is_one_of_this_machine();
-        let sealer = tokio::spawn(sealer::run(Arc::clone(&shared), commands, expiry_due));
+        let sealer = tokio::spawn(sealer::run(Arc::clone(&shared), commands, due));
         let cover = tokio::spawn(cover::run(Arc::clone(&shared.store)));
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -126,11 +126,11 @@ impl<S: Store> Relay<S> {
                 () = &mut shutdown => break,
                 accepted = listeners.accept() => match accepted {
                     Ok(Accepted { stream, peer, listener }) => match shared.enter(peer, listener, only_way) {
-                        Some((holder, entry)) => {
+                        Some((holder, place)) => {
                             let (shared, stopped) = (Arc::clone(&shared), stopped.clone());
                             connections.spawn(async move {
                                 connect(shared, stream, holder, stopped).await;
-                                drop(entry);
+                                drop(place);
                             });
                         }
                         None => shared.counts.turned_away(),

@@ -40,8 +40,6 @@ pub(crate) struct Shared<S> {
     pub(crate) monitor: Monitor,
     pub(crate) lane: Lane,
     connections: Arc<Shares>,
-    /// Places that the ways have on which nobody can be told apart.
-    ways: Arc<Shares>,
     holders: Holders,
     forwarders: Vec<IpAddr>,
     letters: Arc<Shares>,
@@ -51,13 +49,6 @@ pub(crate) struct Shared<S> {
     pub(crate) trouble: Trouble,
     room: Quotas,
     clock_jumped: AtomicBool,
-}
-
-/// The places of one connection, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    _place: Place,
-    _way: Option<Place>,
 }
 
 /// Why a relay does not start.
@@ -110,7 +101,6 @@ impl<S: Store> Shared<S> {
             monitor: Monitor::default(),
             lane: Lane::default(),
             connections: Shares::new(limits.connections),
-            ways: Shares::new(limits.connections),
             holders: Holders::default(),
             forwarders,
             letters: Shares::new(limits.letters_in_flight),
@@ -138,15 +128,12 @@ impl<S: Store> Shared<S> {
     }
 
     /// Who a new connection belongs to, and what it holds while it lasts; `None` if there is no place for it.
-    pub(crate) fn enter(&self, peer: SocketAddr, listener: usize, only_way: bool) -> Option<(Holder, Entry)> {
+    pub(crate) fn enter(&self, peer: SocketAddr, listener: usize, only_way: bool) -> Option<(Holder, Place)> {
         let holder = self.holders.of(peer, &self.forwarders);
-        let way = self.holders.way(peer, &self.forwarders, listener);
-        let way = match way {
-            // The only way may be used by all; one of several leaves something to the others, and to who comes directly.
-            Some(way) if !only_way || !self.forwarders.is_empty() => Some(self.ways.take(way)?),
-            _ => None,
-        };
-        Some((holder, Entry { _place: self.connections.take(holder)?, _way: way }))
+        // The only way may be used by all; one of several leaves something to the others, and to who comes directly.
+        let is_one_of_several = !only_way || !self.forwarders.is_empty();
+        let way = self.holders.way(peer, &self.forwarders, listener).filter(|_| is_one_of_several);
+        Some((holder, self.connections.take_by(holder, way)?))
     }
 
     /// Places for posts that are being made durable.

@@ -81,6 +81,7 @@ struct State {
 pub(crate) struct Place {
     shares: Arc<Shares>,
     holder: Holder,
+    way: Option<Holder>,
 }
 
 impl Shares {
@@ -90,18 +91,21 @@ impl Shares {
 
     /// A place for a holder; `None` if none is free, or it has as many as are left.
     pub(crate) fn take(self: &Arc<Self>, holder: Holder) -> Option<Place> {
+        self.take_by(holder, None)
+    }
+
+    /// A place for a holder that comes by a way, which holds all places of those who come by it; `None` if none is free, or
+    /// one of the two has as many as are left.
+    pub(crate) fn take_by(self: &Arc<Self>, holder: Holder, way: Option<Holder>) -> Option<Place> {
         let mut state = self.lock();
+        let holders = || [Some(holder), way].into_iter().flatten();
         let free = state.free;
-        let held = state.held.entry(holder).or_default();
-        if *held < free {
-            *held += 1;
-            state.free -= 1;
-            return Some(Place { shares: Arc::clone(self), holder });
+        if holders().any(|holder| state.held.get(&holder).copied().unwrap_or_default() >= free) {
+            return None;
         }
-        if *held == 0 {
-            state.held.remove(&holder);
-        }
-        None
+        state.free -= 1;
+        holders().for_each(|holder| *state.held.entry(holder).or_default() += 1);
+        Some(Place { shares: Arc::clone(self), holder, way })
     }
 
     /// Numbers that a panic left behind are whole: each change is one step.
@@ -114,10 +118,12 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.shares.lock();
         state.free += 1;
-        if let Some(held) = state.held.get_mut(&self.holder) {
-            *held -= 1;
-            if *held == 0 {
-                state.held.remove(&self.holder);
+        for holder in [Some(self.holder), self.way].into_iter().flatten() {
+            if let Some(held) = state.held.get_mut(&holder) {
+                *held -= 1;
+                if *held == 0 {
+                    state.held.remove(&holder);
+                }
             }
         }
     }
@@ -151,6 +157,20 @@ mod tests {
         }
         assert!(held.iter().all(|places| (19..=21).contains(&places.len())));
         assert!(shares.take(Holder(50)).is_some(), "whoever comes next finds a place");
+    }
+
+    #[test]
+    fn a_way_leaves_as_much_as_it_takes_however_full_it_is_already() {
+        let shares = Shares::new(900);
+        let direct: Vec<_> = (0..500).filter_map(|number| shares.take(Holder(number))).collect();
+        let way = Some(Holder(1_000));
+        let crowd: Vec<_> = (2_000..3_000).filter_map(|number| shares.take_by(Holder(number), way)).collect();
+        assert_eq!((direct.len(), crowd.len()), (500, 200), "half of what was left");
+        assert!(shares.take(Holder(501)).is_some() && shares.take_by(Holder(2_999), way).is_none());
+        drop(crowd);
+        assert!(shares.take_by(Holder(2_999), way).is_some());
+        drop(direct);
+        assert!(shares.lock().held.is_empty() && shares.lock().free == 900);
     }
 
     #[test]
