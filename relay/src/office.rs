@@ -134,7 +134,7 @@ impl<S: Store> Office<S> {
     }
 
     /// A directory that a note names which is still kept.
-    pub(crate) async fn directory(&self, hash: Hash) -> Result<Option<Arc<[u8]>>, StoreError> {
+    pub(crate) async fn directory(&self, hash: Hash) -> Result<Option<Arc<Vec<u8>>>, StoreError> {
         if let Some(sent) = self.sent.get(&hash) {
             return Ok(Some(sent));
         }
@@ -151,7 +151,7 @@ impl<S: Store> Office<S> {
             Publication::Note(note, directory) => {
                 let note = Unverified::<Note>::from_bytes(note.as_slice()).map_err(|_| Refused::Statement)?;
                 let directory = match directory {
-                    Some(directory) => directory.as_slice().into(),
+                    Some(directory) => Arc::new(directory.as_slice().to_vec()),
                     None => self.directory(note.names_directory()).await?.ok_or(Refused::Statement)?,
                 };
                 blocking(move || with_note(held, card, note, &directory, today)).await?

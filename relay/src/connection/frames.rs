@@ -46,12 +46,12 @@ impl To {
     }
 
     /// Bytes, in large frames, without a copy of the whole. If they are many, most of them come by the lane.
-    pub(super) fn bytes(self, bytes: Arc<[u8]>, lane: &Lane) -> Frames {
+    pub(super) fn bytes<B: AsRef<[u8]> + Send + Sync + ?Sized + 'static>(self, bytes: Arc<B>, lane: &Lane) -> Frames {
         // An answer is far below 2^32 frames; no frame would be made of one that is not.
-        let parts = u32::try_from(bytes.len().div_ceil(ENVELOPE).max(1)).unwrap_or_default();
+        let parts = u32::try_from((*bytes).as_ref().len().div_ceil(ENVELOPE).max(1)).unwrap_or_default();
         let frame = move |part| {
             let start = usize::try_from(part).ok()?.checked_mul(ENVELOPE)?;
-            let rest = bytes.get(start..)?;
+            let rest = (*bytes).as_ref().get(start..)?;
             let piece = rest.get(..ENVELOPE).unwrap_or(rest);
             let head = Head { kind: self.kind.byte() | ANSWER_BIT, request: self.request, part, parts };
             Frame::large(head, &Fields::NONE, piece).ok()

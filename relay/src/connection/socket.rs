@@ -1,11 +1,10 @@
 //! The WebSocket below a session: whole binary messages in and out, and nothing else (protocol, section 11).
 
 use super::read_ahead::ReadAhead;
-use super::whole_frames::WholeFrames;
+use super::whole_frames::{WholeFrames, is_part_of_message};
 use cssr_proto::sizes::LARGE_WIRE;
 use futures_util::{Sink as _, Stream as _};
 use std::future::poll_fn;
-use std::io::ErrorKind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -142,7 +141,7 @@ fn happened(item: Option<Result<Message, Error>>) -> Happened {
     match item {
         Some(Ok(Message::Binary(message))) => Happened::Message(message),
         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Happened::Alive,
-        Some(Err(Error::Io(error))) if error.kind() == ErrorKind::InvalidData => Happened::Nonsense,
+        Some(Err(Error::Io(error))) if is_part_of_message(&error) => Happened::Nonsense,
         None | Some(Ok(Message::Close(_)) | Err(Error::ConnectionClosed | Error::AlreadyClosed | Error::Io(_))) => {
             Happened::Gone
         }

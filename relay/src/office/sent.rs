@@ -6,27 +6,27 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 #[derive(Debug, Default)]
-pub(super) struct Sent(Mutex<HashMap<Hash, Weak<[u8]>>>);
+pub(super) struct Sent(Mutex<HashMap<Hash, Weak<Vec<u8>>>>);
 
 impl Sent {
     /// The one with this hash, if it is being sent.
-    pub(super) fn get(&self, hash: &Hash) -> Option<Arc<[u8]>> {
+    pub(super) fn get(&self, hash: &Hash) -> Option<Arc<Vec<u8>>> {
         self.lock().get(hash).and_then(Weak::upgrade)
     }
 
     /// One that was read, or the same if it is being sent by now.
-    pub(super) fn share(&self, hash: Hash, read: Vec<u8>) -> Arc<[u8]> {
+    pub(super) fn share(&self, hash: Hash, read: Vec<u8>) -> Arc<Vec<u8>> {
         let mut sent = self.lock();
         sent.retain(|_, copy| copy.strong_count() > 0);
         if let Some(copy) = sent.get(&hash).and_then(Weak::upgrade) {
             return copy;
         }
-        let copy: Arc<[u8]> = read.into();
+        let copy = Arc::new(read);
         sent.insert(hash, Arc::downgrade(&copy));
         copy
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Hash, Weak<[u8]>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Hash, Weak<Vec<u8>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -66,6 +66,7 @@ impl Backup<'_> {
         if let Some(source) = source.filter(|_| *letters) {
             write_days(&mut output, &*source, &mut summary, watch)?;
         }
+        watch.goes_on()?;
         output.finish()?;
         Ok(summary)
     }

@@ -37,6 +37,7 @@ pub(crate) fn export(place: &Place, path: &Path, watch: &Watch<'_>) -> Result<Su
     output.section(&Section::Outline(source.outline()))?;
     write_statements(&mut output, place.statements()?, &mut summary)?;
     write_days(&mut output, &*source, &mut summary, watch)?;
+    watch.goes_on()?;
     output.finish()?;
     Ok(summary)
 }

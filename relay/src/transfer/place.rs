@@ -168,7 +168,11 @@ impl Place {
         }
         let source = self.source(Extent::All)?;
         let Outline { heads, .. } = source.outline();
-        let empty = source.days().is_empty() && heads.iter().all(|head| head.number() == 0);
+        let mut empty = heads.iter().all(|head| head.number() == 0);
+        // A day is begun before anything comes.
+        for (kind, day) in source.days() {
+            empty = empty && source.listed(kind, day)?.ids.is_empty();
+        }
         if empty && self.statements()?.is_empty() { Ok(Some(source)) } else { Err(not_empty()) }
     }
 }

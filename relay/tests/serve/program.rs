@@ -224,10 +224,12 @@ async fn root_does_not_work_in_another_users_folder() {
         let mut here = program();
         let told = here.current_dir(folder).args(["check-config", "--config", "relay.toml"]).output().await.unwrap();
         assert_eq!(told.status.code(), Some(2), "named without its folder");
-        // A store of journals is only read.
-        let (output, _, err) = run(&[&["backup"], &config[..], &file].concat()).await;
-        assert_eq!(output.status.code(), Some(if engine == "sled" { 2 } else { 0 }), "{err}");
-        let _ = std::fs::remove_file(&backup);
+        // A store of journals is only read, and of one on sled what needs no database.
+        for (letters, refused) in [(&[][..], false), (&["--letters"], engine == "sled")] {
+            let (output, _, err) = run(&[&["backup"], letters, &config[..], &file].concat()).await;
+            assert_eq!(output.status.code(), Some(if refused { 2 } else { 0 }), "{letters:?}: {err}");
+            let _ = std::fs::remove_file(&backup);
+        }
         assert!(owners(folder).iter().all(|owner| *owner == OTHER), "something there is root's");
     }
 }

@@ -13,6 +13,7 @@ use cssr_proto::{Day, EnvelopeId};
 use rand_core::CryptoRng;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 
 impl SledStore {
@@ -70,11 +71,19 @@ impl SledOutline {
             ErrorKind::InvalidData => OpenError::OtherEngine,
             _ => io("read the manifest")(error),
         });
-        let Manifest { latest, letters, chunks, entries, .. } = read?.ok_or(OpenError::NoStore)?;
+        let home = Home::new(config.directory.clone());
+        let Some(Manifest { latest, letters, chunks, entries, .. }) = read? else {
+            let is_empty = |folder: &Path| folder.read_dir().map_or(true, |mut entries| entries.next().is_none());
+            let was_made = !is_empty(&home.days) || !is_empty(&home.keys);
+            return Err(if was_made { OpenError::NoManifest } else { OpenError::NoStore });
+        };
         let latest = entries.iter().map(|entry| entry.id().day).fold(latest, Day::max);
-        let heads = [(Kind::Letter, letters), (Kind::Chunk, chunks)]
-            .map(|(kind, head)| if head.number() == 0 { first_head(kind, &config.relay) } else { head });
-        Ok(Self(Outline { relay: config.relay, latest, heads }))
+        for (kind, head) in [(Kind::Letter, letters), (Kind::Chunk, chunks)] {
+            if head.number() == 0 && head.chain() != first_head(kind, &config.relay).chain() {
+                return Err(OpenError::OtherKey);
+            }
+        }
+        Ok(Self(Outline { relay: config.relay, latest, heads: [letters, chunks] }))
     }
 }
 

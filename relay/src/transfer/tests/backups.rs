@@ -75,6 +75,23 @@ async fn a_store_on_sled_in_use_is_backed_up_without_letters_and_no_number_is_gi
     }
     let error = back_up(&home, true, "backup").await.unwrap_err();
     assert!(matches!(error, TransferError::Open { error: OpenError::Locked, .. }), "{error}");
+    drop(store);
+    std::fs::remove_file(home.path("data/manifest")).unwrap();
+    let error = back_up(&home, false, "backup").await.unwrap_err();
+    assert!(matches!(error, TransferError::Open { error: OpenError::NoManifest, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_backup_without_letters_that_was_to_stop_leaves_nothing() {
+    let home = Home::new(Engine::Journal);
+    configure(&home, "");
+    home.fill().await;
+    let config = ConfigFile::read(home.folder.path()).unwrap();
+    let backup = Backup { file: &home.path("relay.toml"), config: &config, key: &key(), letters: false };
+    let watch = Watch { seen: &|| (), stop: &AtomicBool::new(true) };
+    let error = backup.write(&home.path("backup"), &watch).await.unwrap_err();
+    assert!(matches!(error, TransferError::Interrupted), "{error}");
+    assert!(!home.path("backup").exists() && !home.path("backup.unfinished").exists());
 }
 
 #[tokio::test]

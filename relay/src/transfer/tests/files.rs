@@ -52,7 +52,11 @@ async fn a_store_that_holds_something_is_left_alone_and_an_empty_one_is_replaced
         std::fs::remove_dir_all(new.path("data")).unwrap();
         match engine {
             Engine::Sled => new.sled().close().await.unwrap(),
-            _ => new.journal().close().await.unwrap(),
+            _ => {
+                let store = new.journal();
+                store.begin(TODAY).await.unwrap();
+                store.close().await.unwrap();
+            }
         }
         new.import(&file, TODAY).await.unwrap();
         assert_eq!(new.names(), ["data"]);
