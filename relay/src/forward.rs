@@ -97,7 +97,7 @@ pub async fn forward(listeners: impl Into<Listeners>, config: ForwardConfig, shu
     let mut listeners = listeners.into();
     let ForwardConfig { relays, limits } = config;
     let shared = Arc::new(Shared { upstreams: Upstreams::new(relays, &limits), limits, counts: Counts::default() });
-    let (networks, ways_in) = (Shares::new(limits.connections), Shares::new(limits.connections));
+    let places = Shares::new(limits.connections);
     let (holders, several) = (Holders::default(), listeners.count() > 1);
     let mut connections = JoinSet::new();
     let mut probes = JoinSet::new();
@@ -109,15 +109,14 @@ pub async fn forward(listeners: impl Into<Listeners>, config: ForwardConfig, shu
             accepted = listeners.accept() => match accepted {
                 Ok(Accepted { stream, peer, listener }) => {
                     // The only way in may be used by all; one of several leaves something to the others.
-                    let way_in = several.then(|| ways_in.take(Holder::listener(listener)));
+                    let way_in = several.then(|| Holder::listener(listener));
                     // Where it comes from is forgotten here.
-                    let network = networks.take(holders.of(peer, &[]));
-                    let places: Option<Vec<_>> = way_in.into_iter().chain([network]).collect();
-                    if let Some(places) = places {
+                    let network = holders.of(peer, &[]);
+                    if let Some(place) = places.take_by(network, way_in) {
                         let shared = Arc::clone(&shared);
                         connections.spawn(async move {
                             shared.counts.count(connection(stream, &shared).await);
-                            drop(places);
+                            drop(place);
                         });
                     } else {
                         shared.counts.turned_away.fetch_add(1, Ordering::Relaxed);

@@ -1,18 +1,16 @@
 //! `cssr-relay identity`.
 
 use super::{Failure, Identity, print};
-use crate::read_key_file;
+use crate::{ConfigFile, read_key_file};
 use cssr_proto::Address;
 use cssr_proto::keys::RelayPublicKey;
 
-/// The name of the key file that `init` makes.
-pub(super) const KEY_FILE: &str = "relay.key";
 /// What a roster may list.
-pub(super) const ADDRESSES_MAX: usize = 8;
+const ADDRESSES_MAX: usize = 8;
 
 pub(super) fn run(Identity { key_file, address }: &Identity) -> Result<(), Failure> {
     check(address)?;
-    let path = if key_file.is_dir() { key_file.join(KEY_FILE) } else { key_file.clone() };
+    let path = if key_file.is_dir() { key_file.join(ConfigFile::KEY_FILE) } else { key_file.clone() };
     let key = read_key_file(&path)
         .map_err(|error| Failure::wrong(format_args!("the key file {}: {error}", path.display())))?;
     print(&text(&key.public(), address))

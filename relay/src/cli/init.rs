@@ -18,7 +18,7 @@ pub(crate) fn run(arguments: &Init) -> Result<(), Failure> {
     }
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     let key = RelaySecretKey::generate(&mut UnwrapErr(SysRng));
-    let key_file = folder.join(identity::KEY_FILE);
+    let key_file = folder.join(ConfigFile::KEY_FILE);
     write_key_file(&key_file, &key).map_err(|error| failed(&key_file, &error))?;
     let config = folder.join("relay.toml");
     write_config(&config).map_err(|error| failed(&config, &error))?;

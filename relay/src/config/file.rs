@@ -97,7 +97,7 @@ impl ConfigFile {
     /// The name of the file in a relay's folder.
     pub(crate) const NAME: &str = NAME;
     /// What `key_file` is by default.
-    pub(super) const KEY_FILE: &str = "relay.key";
+    pub(crate) const KEY_FILE: &str = "relay.key";
     /// What `data` is by default.
     pub(super) const DATA: &str = "data";
 

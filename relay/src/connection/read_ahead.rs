@@ -1,5 +1,6 @@
 //! Reading what is large from the system at once, for a library that reads in small pieces.
 
+use super::whole_frames::WholeFrames;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -15,20 +16,18 @@ pub(super) struct ReadAhead<T> {
     /// What was read; what was not given out of it begins at `given`.
     ahead: Vec<u8>,
     given: usize,
-    /// How much may be given out before it is somebody else's turn.
-    left: usize,
+    /// What looks at what is given out, once that is frames.
+    frames: Option<WholeFrames>,
 }
 
 impl<T> ReadAhead<T> {
     pub(super) const fn new(stream: T, most: usize) -> Self {
-        Self { stream, most, filled: false, ahead: Vec::new(), given: 0, left: usize::MAX }
+        Self { stream, most, filled: false, ahead: Vec::new(), given: 0, frames: None }
     }
 
-    /// From now on so much may be given out; after that there is nothing for the moment.
-    ///
-    /// What reads may find no message in any number of bytes, and would not stop by itself.
-    pub(super) const fn allow(&mut self, bytes: usize) {
-        self.left = bytes;
+    /// What is given out from now on is WebSocket frames. A part of a message is an error.
+    pub(super) fn upgraded(&mut self) {
+        self.frames = Some(WholeFrames::default());
     }
 
     /// Gives out what fits.
@@ -46,11 +45,7 @@ impl<T> ReadAhead<T> {
 impl<T: AsyncRead + Unpin> AsyncRead for ReadAhead<T> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.left == 0 {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let before = to.remaining();
+        let before = to.filled().len();
         if !this.ahead.is_empty() {
             this.give(to);
         } else if std::mem::take(&mut this.filled) {
@@ -63,8 +58,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for ReadAhead<T> {
             ready!(Pin::new(&mut this.stream).poll_read(context, to))?;
             this.filled = to.remaining() == 0;
         }
-        this.left = this.left.saturating_sub(before - to.remaining());
-        Poll::Ready(Ok(()))
+        let given = to.filled().get(before..).unwrap_or_default();
+        Poll::Ready(this.frames.as_mut().map_or(Ok(()), |frames| frames.look(given)))
     }
 }
 
@@ -84,6 +79,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ReadAhead<T> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::whole_frames::is_part_of_message;
     use super::*;
     use futures_util::FutureExt as _;
     use std::sync::Arc;
@@ -185,19 +181,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_is_given_out_at_once_than_is_allowed() {
+    async fn what_is_given_out_is_looked_at_once_it_is_frames_however_it_was_read() {
         let (mut stream, mut peer, _) = pair(1_000);
-        peer.write_all(&[1; 300]).await.unwrap();
         let mut room = [0; 64];
-        for _ in 0..2 {
-            stream.allow(100);
-            for size in [64, 64] {
-                assert_eq!(stream.read(&mut room).now_or_never().unwrap().unwrap(), size);
-            }
-            assert!(stream.read(&mut room).now_or_never().is_none(), "what is left must wait for another turn");
-        }
-        stream.allow(100);
-        assert_eq!(stream.read(&mut room).now_or_never().unwrap().unwrap(), 44);
+        // A frame that is no whole message, before and after.
+        let part = [0x02, 0x80, 0, 0, 0, 0];
+        peer.write_all(&part).await.unwrap();
+        assert_eq!(stream.read(&mut room).await.unwrap(), part.len());
+        stream.upgraded();
+        let (content, mut sent) = (vec![7; 120], vec![0x82, 0x80 | 120, 0, 0, 0, 0]);
+        sent.extend(content);
+        sent.extend(part);
+        peer.write_all(&sent).await.unwrap();
+        assert_eq!(stream.read(&mut room).await.unwrap(), 64);
+        assert_eq!(stream.read(&mut room[..62]).await.unwrap(), 62);
+        assert!(is_part_of_message(&stream.read(&mut room).await.unwrap_err()));
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The WebSocket below a session: whole binary messages in and out, and nothing else (protocol, section 11).
 
 use super::read_ahead::ReadAhead;
-use super::whole_frames::{WholeFrames, is_part_of_message};
+use super::whole_frames::is_part_of_message;
 use cssr_proto::sizes::LARGE_WIRE;
 use futures_util::{Sink as _, Stream as _};
 use std::future::poll_fn;
@@ -23,8 +23,6 @@ const READ_BUFFER: usize = 2 * 1_024;
 /// The rest of a large message, and some room to spare: a read that fills the buffer is followed by one more, which finds
 /// nothing.
 const READ_AHEAD: usize = LARGE_WIRE + FRAME_HEADER + 64 - READ_BUFFER;
-/// What is looked at in a row for a message: as much as the largest one has.
-const AT_ONCE: usize = 2 * READ_BUFFER + READ_AHEAD;
 /// A length of two bytes, and a mask.
 const FRAME_HEADER: usize = 8;
 /// Messages that are handed to the system together, if they are ready: handing on each by itself costs as much as sealing it.
@@ -39,7 +37,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A WebSocket that hands on a few messages at a time.
 pub(super) struct Socket<T> {
-    stream: WebSocketStream<WholeFrames<ReadAhead<T>>>,
+    stream: WebSocketStream<ReadAhead<T>>,
     /// Messages that were not handed on yet, the pings and the close among them.
     unflushed: usize,
 }
@@ -68,7 +66,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             .max_write_buffer_size(WRITE_BUFFER_MAX)
             .max_message_size(Some(LARGE_WIRE))
             .max_frame_size(Some(LARGE_WIRE));
-        let stream = WholeFrames::new(ReadAhead::new(stream, READ_AHEAD));
+        let stream = ReadAhead::new(stream, READ_AHEAD);
         let accepted = tokio_tungstenite::accept_hdr_async_with_config(stream, OnlyRoot, Some(config)).await;
         let mut stream = accepted.ok()?;
         // Whatever came with the request was no frame, and is refused by the library.
@@ -123,7 +121,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
 
     /// Reads before it hands on: what is handed on is soon followed by more, and would keep the peer from being heard.
     fn poll(&mut self, context: &mut Context<'_>, read: bool) -> Poll<Happened> {
-        self.stream.get_mut().get_mut().allow(AT_ONCE);
         if read && let Poll::Ready(item) = Pin::new(&mut self.stream).poll_next(context) {
             return Poll::Ready(happened(item));
         }

@@ -129,6 +129,7 @@ macro_rules! store_conformance {
             chunks_have_a_chain_of_their_own
             a_burned_chunk_is_listed_without_its_bytes
             expiry_destroys_and_frees_ids
+            a_day_that_is_begun_or_covered_holds_what_it_held
             each_kind_has_its_life
             the_chain_goes_on_after_all_has_expired
             an_expired_day_does_not_come_back_with_the_clock

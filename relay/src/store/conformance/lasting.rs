@@ -40,6 +40,24 @@ pub async fn each_kind_has_its_life<E: Engine>(mut engine: E) {
     assert_eq!(got(&store, Kind::Letter, 1).await, None);
 }
 
+pub async fn a_day_that_is_begun_or_covered_holds_what_it_held<E: Engine>(mut engine: E) {
+    let store = engine.open(AMPLE);
+    store.cover().await;
+    store.begin(day(1)).await.unwrap();
+    assert_eq!(store.pending(Kind::Letter).await.unwrap(), None);
+    stored(&store, letter(1, day(1))).await;
+    let batch = store.seal(Kind::Letter).await.unwrap();
+    // Again, and a day that has passed.
+    for number in [1, 0] {
+        store.begin(day(number)).await.unwrap();
+        store.cover().await;
+    }
+    assert_eq!(got(&store, Kind::Letter, 1).await, Some(envelope(1)));
+    let store = engine.reopen(store).await;
+    assert_eq!(store.batches(Kind::Letter, day(1)).await.unwrap(), batch.into_iter().collect::<Vec<_>>());
+    stored(&store, letter(2, day(1))).await;
+}
+
 pub async fn the_chain_goes_on_after_all_has_expired<E: Engine>(mut engine: E) {
     let store = engine.open(AMPLE);
     for n in 0..3 {

@@ -294,9 +294,7 @@ impl Family {
     pub(super) fn begin(&self, disk: &dyn Disk) -> io::Result<()> {
         self.prepare(disk, 1)?;
         if let Some(marks) = &self.marks {
-            let mut marks = lock(marks);
-            let window = Window::new(FEWEST_MARKS, marks.count(), 0);
-            marks.reserve(1, window)?;
+            reserve_mark(&mut lock(marks))?;
         }
         self.written_files().try_for_each(|file| file.sync())
     }
@@ -345,8 +343,7 @@ impl Family {
         let (file, marks) = self.burned.as_ref().zip(self.marks.as_ref()).ok_or(NO_MARKS)?;
         self.drop_index(disk)?;
         let mut marks = lock(marks);
-        let window = Window::new(FEWEST_MARKS, marks.count(), 0);
-        marks.reserve(1, window)?;
+        reserve_mark(&mut marks)?;
         let position = marks.take(random).ok_or(FamilyError::Damaged("no position is free"))?;
         let mut plain = [mark.id.as_bytes().as_slice(), &mark.burn.0].concat();
         plain.resize(MARK - NONCE - TAG, 0);
@@ -422,6 +419,12 @@ impl Family {
 pub(super) fn batch_records(ids: usize) -> usize {
     // The frame of a batch has less than 256 bytes.
     2 * (ids * ENVELOPE_ID + 256).div_ceil(PART)
+}
+
+/// Sees to it that there is space for a mark.
+fn reserve_mark(marks: &mut Space) -> io::Result<()> {
+    let window = Window::new(FEWEST_MARKS, marks.count(), 0);
+    marks.reserve(1, window)
 }
 
 fn lock(space: &Mutex<Space>) -> MutexGuard<'_, Space> {

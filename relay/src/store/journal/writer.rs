@@ -184,8 +184,10 @@ impl Writer {
     fn begin(&mut self, day: Day) -> Change<()> {
         let day = self.core.state().ledger.latest().max(day);
         for kind in [Kind::Letter, Kind::Chunk] {
-            let family = self.family_with_room(VolumeId { kind, day });
-            match family.and_then(|family| Ok(family.begin(&*self.home.disk)?)) {
+            let begun = self
+                .family_with_room(VolumeId { kind, day })
+                .and_then(|family| Ok(self.if_need_be_without_spare(|| family.begin(&*self.home.disk))?));
+            match begun {
                 Err(error) if error.is_full() => return Ok(Err(StoreError::NoSpace)),
                 other => other?,
             }
@@ -279,27 +281,26 @@ impl Writer {
         Ok(family)
     }
 
-    /// Makes a family ready for records; if the disk is full, without what is kept for another day.
+    /// Makes a family ready for records.
     fn prepare(&self, family: &Family, needed: usize) -> std::io::Result<()> {
-        let disk = &*self.home.disk;
-        match family.prepare(disk, needed) {
-            Err(error) if is_full(&error) && self.home.spare.give_back(disk)? => family.prepare(disk, needed),
+        self.if_need_be_without_spare(|| family.prepare(&*self.home.disk, needed))
+    }
+
+    /// Does something that needs space; if the disk is full, without what is kept for another day.
+    fn if_need_be_without_spare(&self, attempt: impl Fn() -> std::io::Result<()>) -> std::io::Result<()> {
+        match attempt() {
+            Err(error) if is_full(&error) && self.home.spare.give_back(&*self.home.disk)? => attempt(),
             other => other,
         }
     }
 
-    /// Writes down what there is, what is to be destroyed yet, and `others`; if the disk is full, without what is kept for
-    /// another day.
+    /// Writes down what there is, what is to be destroyed yet, and `others`.
     fn write_manifest(&self, others: impl IntoIterator<Item = VolumeId>) -> std::io::Result<()> {
         let state = self.core.state();
         let heads = [state.ledger.head(Kind::Letter), state.ledger.head(Kind::Chunk)];
         let families = state.families.keys().chain(&self.undestroyed).copied().chain(others);
         let manifest = Manifest::new(&self.config.relay, state.ledger.latest(), heads, families);
-        let disk = &*self.home.disk;
-        match manifest.write(disk, &self.home.root) {
-            Err(error) if is_full(&error) && self.home.spare.give_back(disk)? => manifest.write(disk, &self.home.root),
-            other => other,
-        }
+        self.if_need_be_without_spare(|| manifest.write(&*self.home.disk, &self.home.root))
     }
 
     /// Readers that are under way keep their files open until they are done.

@@ -138,21 +138,26 @@ pub(super) fn lock(root: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Reads the manifest, or makes the first one; and refuses folders and keys that it does not list.
-fn manifest(home: &Home, config: &SledConfig) -> Result<Manifest, OpenError> {
-    let names = || -> io::Result<Vec<String>> {
-        let name = |entry: io::Result<std::fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
-        home.days.read_dir()?.chain(home.keys.read_dir()?).map(name).collect()
-    };
-    let names = names().map_err(io("list the days"))?;
-    let read = Manifest::read(&home.root).map_err(|error| match error.kind() {
+/// Reads the manifest, if there is one, and lists the folders and keys of days.
+pub(super) fn read_manifest(home: &Home) -> Result<(Option<Manifest>, Vec<String>), OpenError> {
+    let mut names = Vec::new();
+    for folder in [&home.days, &home.keys] {
+        names.extend(files::names(folder).map_err(io("list the days"))?);
+    }
+    let manifest = Manifest::read(&home.root).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => OpenError::OtherEngine,
         _ => io("read the manifest")(error),
-    });
-    let Some(manifest) = read? else {
-        if !names.is_empty() {
-            return Err(OpenError::NoManifest);
-        }
+    })?;
+    if manifest.is_none() && !names.is_empty() {
+        return Err(OpenError::NoManifest);
+    }
+    Ok((manifest, names))
+}
+
+/// Reads the manifest, or makes the first one; and refuses folders and keys that it does not list.
+fn manifest(home: &Home, config: &SledConfig) -> Result<Manifest, OpenError> {
+    let (manifest, names) = read_manifest(home)?;
+    let Some(manifest) = manifest else {
         let head = |kind| first_head(kind, &config.relay);
         let manifest = Manifest::new(Day::FIRST, head(Kind::Letter), head(Kind::Chunk), Vec::new());
         manifest.write(&home.root).map_err(io("write the manifest"))?;

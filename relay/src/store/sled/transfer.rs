@@ -5,15 +5,13 @@ use super::super::{Kind, OpenError, StoreError, first_head, open_error::io};
 use super::files;
 use super::key::DayKey;
 use super::manifest::{Entry, Manifest, VolumeId};
-use super::recover::{Home, lock};
+use super::recover::{Home, lock, read_manifest};
 use super::volume::{Mark, Volume, VolumeError};
 use super::{SledConfig, SledStore, unreadable};
 use cssr_proto::index::Batch;
 use cssr_proto::{Day, EnvelopeId};
 use rand_core::CryptoRng;
 use std::fs::File;
-use std::io::ErrorKind;
-use std::path::Path;
 use std::sync::Arc;
 
 impl SledStore {
@@ -67,16 +65,8 @@ pub(crate) struct SledOutline(Outline);
 impl SledOutline {
     /// Reads it from the manifest, which is replaced as a whole, before a batch is seen by anybody.
     pub(crate) fn read(config: &SledConfig) -> Result<Self, OpenError> {
-        let read = Manifest::read(&config.directory).map_err(|error| match error.kind() {
-            ErrorKind::InvalidData => OpenError::OtherEngine,
-            _ => io("read the manifest")(error),
-        });
-        let home = Home::new(config.directory.clone());
-        let Some(Manifest { latest, letters, chunks, entries, .. }) = read? else {
-            let is_empty = |folder: &Path| folder.read_dir().map_or(true, |mut entries| entries.next().is_none());
-            let was_made = !is_empty(&home.days) || !is_empty(&home.keys);
-            return Err(if was_made { OpenError::NoManifest } else { OpenError::NoStore });
-        };
+        let (manifest, _) = read_manifest(&Home::new(config.directory.clone()))?;
+        let Manifest { latest, letters, chunks, entries, .. } = manifest.ok_or(OpenError::NoStore)?;
         let latest = entries.iter().map(|entry| entry.id().day).fold(latest, Day::max);
         for (kind, head) in [(Kind::Letter, letters), (Kind::Chunk, chunks)] {
             if head.number() == 0 && head.chain() != first_head(kind, &config.relay).chain() {
