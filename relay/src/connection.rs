@@ -3,6 +3,7 @@
 mod answers;
 mod changes;
 mod frames;
+mod group;
 mod mirror;
 mod patience;
 mod read_ahead;

@@ -3,22 +3,21 @@
 use super::answers::Frames;
 use super::changes::Changes;
 use super::frames::{To, error, one};
-use super::mirror;
+use super::{group, mirror};
 use crate::office::Served;
 use crate::shared::Shared;
 use crate::shares::Holder;
-use crate::store::{Kind, Store, StoreError};
+use crate::store::{Kind, Store};
 use cssr_proto::frame::Frame;
-use cssr_proto::index::Group;
 use cssr_proto::parcel::BurnKey;
 use cssr_proto::publication::Publication;
 use cssr_proto::request::{Request, RequestKind, RequestReader};
 use cssr_proto::session::{Announcement, HandshakeHash};
 use cssr_proto::sizes::{PUBLICATION_MAX, SEAT_PUBLICATION_MAX};
 use cssr_proto::wire_error::ErrorCode;
-use cssr_proto::{CourierNumber, CourierProof, Envelope, EnvelopeId, Hash};
+use cssr_proto::{CourierNumber, CourierProof, EnvelopeId, Hash};
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, StreamExt as _, stream};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -128,7 +127,10 @@ impl<S: Store> Requests<S> {
                 let index = shared.index.get(&*shared.store, day).await.map_err(|error| shared.store_failed(&error))?;
                 Ok(to.bytes(index, &shared.lane))
             }),
-            Request::Group(group) => to.later(group_of(shared, to, group)),
+            Request::Group(asked) => {
+                let size = view.served.as_ref().ok_or(ErrorCode::NotReady)?.policy.group;
+                group::frames(shared, to, asked, size)
+            }
             Request::Have(ids) => to.later(async move {
                 let have = shared.store.have(&ids).await.map_err(|error| shared.store_failed(&error))?;
                 to.answer().have(&have).map(one).map_err(|_| ErrorCode::StorageFailed)
@@ -214,44 +216,6 @@ pub(super) fn by_itself<S: Store>(
 
 pub(super) fn ready(frames: Frames) -> Answering {
     std::future::ready(frames).boxed()
-}
-
-async fn group_of<S: Store>(shared: Arc<Shared<S>>, to: To, group: Group) -> Result<Frames, ErrorCode> {
-    let view = shared.office.view();
-    let size = view.served.as_ref().ok_or(ErrorCode::NotReady)?.policy.group;
-    let first = u64::from(group.number).saturating_mul(size.get());
-    // A group has 16 letters at most.
-    let count = usize::try_from(size.get()).unwrap_or_default();
-    let letters = match shared.store.letters(group.day, first, count).await {
-        Err(StoreError::Unreadable(_)) => one_by_one(&shared, group, first, count).await?,
-        letters => letters.map_err(|error| shared.store_failed(&error))?,
-    };
-    let frames = (0..).zip(letters).map_while(move |(place, letter)| to.answer().letter(place, size, letter).ok());
-    Ok(stream::iter(frames).boxed())
-}
-
-/// The letters of a group among which there are some that cannot be read. Those are absent, to everybody; they must not take
-/// their neighbours away.
-async fn one_by_one<S: Store>(
-    shared: &Shared<S>,
-    group: Group,
-    first: u64,
-    count: usize,
-) -> Result<Vec<Option<(EnvelopeId, Envelope)>>, ErrorCode> {
-    let mut letters = Vec::with_capacity(count);
-    for place in (first..).take(count) {
-        match shared.store.letters(group.day, place, 1).await {
-            Ok(letter) => letters.extend(letter),
-            Err(error) => {
-                let code = shared.store_failed(&error);
-                match error {
-                    StoreError::Unreadable(_) => letters.push(None),
-                    _ => return Err(code),
-                }
-            }
-        }
-    }
-    Ok(letters)
 }
 
 async fn fetch<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId) -> Result<Frames, ErrorCode> {
