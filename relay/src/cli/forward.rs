@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &Forward) -> Result<(), Failure> {
     let certificate = listening::certificate(tls.as_ref())?;
     let runtime = runtime::start(&needs(&listen, tls.as_ref(), &config), sandbox)?;
     runtime.block_on(async {
-        let bound = listening::bind(&listen, tls.as_ref(), certificate.as_ref())?;
+        let bound = listening::bind(&listen, tls.as_ref(), certificate.as_ref(), None)?;
         let shutdown = listening::signals(certificate)?;
         bound.tell(arguments.json)?;
         let ForwardConfig { relays, .. } = &config;

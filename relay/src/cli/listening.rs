@@ -4,6 +4,7 @@ use super::{Failure, print};
 use crate::listen::Listeners;
 use crate::tls::Tls;
 use crate::{Sandbox, TlsSection};
+use rustix::net::sockopt::set_ipv6_v6only;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -26,6 +27,8 @@ pub(super) struct Bound {
     pub(super) listeners: Listeners,
     /// What to tell: `listening` and `ws://ADDRESS` or `wss://ADDRESS` of each, `metrics` and where they are.
     told: Vec<(&'static str, String)>,
+    /// All that was asked for.
+    addresses: Vec<SocketAddr>,
 }
 
 /// Reads the certificate, if one is configured.
@@ -46,13 +49,16 @@ pub(super) fn needs(plain: &[SocketAddr], section: Option<&TlsSection>, metrics:
     }
 }
 
-/// Listens without TLS on some addresses, and with it on others.
+/// Listens without TLS on some addresses, and with it on others. `metrics` is where the program will listen beside those.
 pub(super) fn bind(
     plain: &[SocketAddr],
     section: Option<&TlsSection>,
     certificate: Option<&Certificate>,
+    metrics: Option<SocketAddr>,
 ) -> Result<Bound, Failure> {
-    let mut bound = Bound { listeners: Listeners::default(), told: Vec::new() };
+    let tls = section.map_or(&[][..], |section| &section.listen);
+    let addresses = plain.iter().chain(tls).copied().chain(metrics).collect();
+    let mut bound = Bound { listeners: Listeners::default(), told: Vec::new(), addresses };
     for address in plain {
         let listener = bound.listen("ws", *address)?;
         bound.listeners = bound.listeners.and_plain(listener);
@@ -69,15 +75,22 @@ pub(super) fn bind(
 impl Bound {
     /// Listens for those who ask for metrics.
     pub(super) fn metrics(&mut self, address: SocketAddr) -> Result<TcpListener, Failure> {
-        let (listener, address) = open(address)?;
+        let (listener, address) = self.open(address)?;
         self.told.push(("metrics", format!("http://{address}/metrics")));
         Ok(listener)
     }
 
     fn listen(&mut self, scheme: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
-        let (listener, address) = open(address)?;
+        let (listener, address) = self.open(address)?;
         self.told.push(("listening", format!("{scheme}://{address}")));
         Ok(listener)
+    }
+
+    /// Listens, and says where.
+    fn open(&self, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+        let opened = listen(address, leaves_ipv4(address, &self.addresses))
+            .and_then(|listener| listener.local_addr().map(|address| (listener, address)));
+        opened.map_err(|error| Failure::failed(format_args!("{address} cannot be listened on: {error}")))
     }
 
     /// Tells where, a line for each.
@@ -88,12 +101,6 @@ impl Bound {
         };
         print(&self.told.iter().map(line).collect::<String>())
     }
-}
-
-/// Listens, and says where.
-fn open(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
-    let opened = listen(address).and_then(|listener| listener.local_addr().map(|address| (listener, address)));
-    opened.map_err(|error| Failure::failed(format_args!("{address} cannot be listened on: {error}")))
 }
 
 impl Certificate {
@@ -137,12 +144,47 @@ pub(super) fn signals(certificate: Option<Certificate>) -> Result<impl Future<Ou
     })
 }
 
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+/// Whether IPv4 on this port is another address's, so that `[::]` must not take it as well.
+fn leaves_ipv4(address: SocketAddr, all: &[SocketAddr]) -> bool {
+    address.is_ipv6() && all.iter().any(|other| other.is_ipv4() && other.port() == address.port() && other.port() != 0)
+}
+
+fn listen(address: SocketAddr, leaves_ipv4: bool) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if leaves_ipv4 {
+        set_ipv6_v6only(&socket, true)?;
+    }
     // So that a relay can be restarted while old connections linger.
     socket.set_reuseaddr(true)?;
     // Connections inherit it.
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_ipv6_address_can_be_listened_on_beside_ipv4_on_the_same_port() {
+        let of = |text: &str, port| SocketAddr::new(text.parse().unwrap(), port);
+        for ipv4 in ["0.0.0.0", "127.0.0.1"] {
+            let first = listen(of(ipv4, 0), false).unwrap();
+            let port = first.local_addr().unwrap().port();
+            let all = [of(ipv4, port), of("::", port)];
+            assert!(listen(all[1], false).is_err(), "the system keeps them apart by itself");
+            assert!(listen(all[1], leaves_ipv4(all[1], &all)).is_ok());
+        }
+    }
+
+    #[test]
+    fn only_ipv4_on_the_same_port_is_left_out() {
+        let of = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let all = ["127.0.0.1:85", "0.0.0.0:0", "[::1]:86"].map(of);
+        assert!(leaves_ipv4(of("[::]:85"), &all));
+        for address in ["[::]:86", "[::]:0", "0.0.0.0:85"] {
+            assert!(!leaves_ipv4(of(address), &all), "{address}");
+        }
+    }
 }

@@ -99,7 +99,7 @@ async fn serve<S: Store>(
     json: bool,
 ) -> Result<(), Failure> {
     let Sockets { listen, tls, metrics, certificate } = sockets;
-    let mut bound = listening::bind(&listen, tls.as_ref(), certificate.as_ref())?;
+    let mut bound = listening::bind(&listen, tls.as_ref(), certificate.as_ref(), metrics)?;
     let metrics = metrics.map(|address| bound.metrics(address)).transpose()?;
     let shutdown = listening::signals(certificate)?;
     let (relay, _handle) = Relay::start(store, config, Arc::new(clock)).await.map_err(Failure::failed)?;
