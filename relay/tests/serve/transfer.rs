@@ -252,3 +252,29 @@ async fn a_signal_ends_a_restore_and_leaves_nothing_of_it() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_started_with_nohup_goes_on_when_its_terminal_has_gone() {
+    let (folder, _, _) = configured(SEAL_AT_ONCE).await;
+    let scratch = tempfile::tempdir().unwrap();
+    let backup = scratch.path().join("backup");
+    told(&["backup", "--config", path(folder.path()), path(&backup)]).await;
+    let mut hit = 0;
+    for number in 0..10 {
+        let new = scratch.path().join(number.to_string());
+        let mut restore = Command::new("nohup");
+        restore.arg(env!("CARGO_BIN_EXE_cssr-relay")).args(["restore", "--config", path(&new), path(&backup)]);
+        restore.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = restore.spawn().unwrap();
+        let unfinished = scratch.path().join(format!("{number}.unfinished"));
+        while !unfinished.exists() && !new.exists() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        hit += usize::from(unfinished.exists());
+        let pid = child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().await.unwrap().success());
+        let output = child.wait_with_output().await.unwrap();
+        assert!(output.status.success() && new.exists(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(hit > 0, "none was at work when the signal came");
+}
