@@ -2,6 +2,7 @@
 
 mod answers;
 mod changes;
+mod chatter;
 mod frames;
 mod group;
 mod mirror;
@@ -17,6 +18,7 @@ use crate::shared::Shared;
 use crate::shares::Holder;
 use crate::store::Store;
 use answers::Answers;
+use chatter::Chatter;
 use cssr_proto::frame::Frame;
 use cssr_proto::session::{self, Session, SessionError};
 use cssr_proto::wire_error::ERROR_KIND;
@@ -43,9 +45,6 @@ const UNREAD_FACTOR: usize = 2;
 const TURN: u32 = 8;
 const MESSAGE: u32 = 4;
 const FRAME: u32 = 2;
-
-/// Pings, pongs and answers to them before the first message: who has more to say than that has nothing to say.
-const CHATTER: u32 = 8;
 
 /// What the loop waits for.
 enum Event {
@@ -79,6 +78,7 @@ struct Connection<S, T> {
     answers: Answers,
     timers: Timers,
     patience: Patience,
+    chatter: Chatter,
     /// A ping is being written, and no frame.
     pinging: bool,
     /// No more requests are read; the connection ends once what was asked for is answered.
@@ -113,11 +113,11 @@ async fn greet<S: Store, T: AsyncRead + AsyncWrite + Unpin>(
     stopped: watch::Receiver<bool>,
 ) -> Option<Connection<S, T>> {
     let mut socket = Socket::accept(stream).await?;
-    let mut chatter = 0;
+    let mut chatter = Chatter::new(Instant::now());
     let first = loop {
         match socket.next(true).await {
             Happened::Message(message) => break message,
-            Happened::Alive | Happened::Flushed if chatter < CHATTER => chatter += 1,
+            Happened::Alive if chatter.take(Instant::now()) => {}
             Happened::Alive | Happened::Flushed | Happened::Gone | Happened::Nonsense => return None,
         }
     };
@@ -134,7 +134,8 @@ async fn greet<S: Store, T: AsyncRead + AsyncWrite + Unpin>(
     let requests = Requests::new(Arc::clone(shared), *session.handshake_hash(), announcement, holder, stopped);
     let timers = Timers::new(&shared.limits, Instant::now());
     let (answers, patience) = (Answers::default(), Patience::default());
-    Some(Connection { socket, session, requests, answers, timers, patience, pinging: false, ending: None })
+    let (pinging, ending) = (false, None);
+    Some(Connection { socket, session, requests, answers, timers, patience, chatter, pinging, ending })
 }
 
 impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
@@ -196,7 +197,7 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
                 }
                 Event::Socket(Happened::Alive) => {
                     self.timers.heard(now);
-                    Ok(())
+                    if self.chatter.take(now) { Ok(()) } else { Err(End::Malformed) }
                 }
                 Event::Socket(Happened::Flushed) => {
                     self.flushed(now);
@@ -281,6 +282,7 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Connection<S, T> {
             Some(Due::End) => Err(End::Slow),
             Some(Due::Ping) => {
                 self.timers.pinged();
+                self.chatter.asked();
                 self.timers.write_begun(now);
                 self.pinging = true;
                 if self.socket.ping() { Ok(()) } else { Err(End::Gone) }

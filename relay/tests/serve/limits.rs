@@ -46,7 +46,7 @@ async fn who_does_not_greet_in_time_is_dropped_whatever_stage_it_has_reached() {
 async fn who_only_chatters_before_the_greeting_is_dropped_at_once() {
     let rig = Rig::open_with(|config| config.limits.handshake_timeout = LONG).await;
     let mut chattering = websocket(rig.address).await;
-    for _ in 0..8 {
+    for _ in 0..16 {
         chattering.send(Message::Pong(vec![].into())).await.unwrap();
     }
     let refused = async {
@@ -55,6 +55,28 @@ async fn who_only_chatters_before_the_greeting_is_dropped_at_once() {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), refused).await.unwrap();
+}
+
+/// A ping costs the relay a pong.
+#[tokio::test]
+async fn who_sends_many_pings_in_a_session_is_dropped_and_who_keeps_a_connection_alive_is_not() {
+    let rig = Rig::open_with(|config| config.limits.idle_timeout = LONG).await;
+    for ping in [Message::Ping(vec![].into()), Message::Pong(vec![].into())] {
+        let mut client = rig.client().await;
+        for _ in 0..16 {
+            client.socket.send(ping.clone()).await.unwrap();
+        }
+        assert_eq!(client.ask(letter(1)).await, Response::Posted);
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        client.socket.send(ping.clone()).await.unwrap();
+        assert_eq!(client.ask(letter(2)).await, Response::Posted);
+        let refused = async {
+            while client.socket.send(ping.clone()).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), refused).await.unwrap();
+    }
 }
 
 /// Else a few who take nothing in would keep the places of all.
