@@ -18,7 +18,7 @@ mod stop;
 mod transfer;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use cssr_proto::Address;
+use cssr_proto::{Address, Day};
 use std::fmt::Display;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -97,7 +97,7 @@ struct Serve {
     /// Today's date (YYYY-MM-DD), if the relay does not believe its clock because it was off for long. No relay goes back to
     /// a day before its last one.
     #[arg(long, value_name = "DATE")]
-    accept_date: Option<String>,
+    accept_date: Option<Day>,
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,6 @@
 //! `cssr-relay forward`.
 
-use super::{Failure, Forward, listening, logging, print, runtime};
+use super::{Failure, Forward, listening, logging, open_files, print, runtime};
 use crate::forward::forward;
 use crate::{ForwardConfig, ForwardFile, Sandbox, TlsSection, Upstream};
 use std::net::SocketAddr;
@@ -18,7 +18,10 @@ pub(super) fn run(arguments: &Forward) -> Result<(), Failure> {
         return print(&ForwardFile::template());
     }
     logging::start(arguments.log, arguments.log_format);
-    let ForwardFile { listen, tls, sandbox, config } = ForwardFile::read(&arguments.config).map_err(Failure::wrong)?;
+    let ForwardFile { listen, tls, sandbox, mut config } =
+        ForwardFile::read(&arguments.config).map_err(Failure::wrong)?;
+    // The peer's, and the relay's.
+    config.limits.connections = open_files::connections(config.limits.connections, 2)?;
     let certificate = listening::certificate(tls.as_ref())?;
     let runtime = runtime::start(&needs(&listen, tls.as_ref(), &config), sandbox)?;
     runtime.block_on(async {

@@ -17,10 +17,14 @@ pub(crate) fn run(arguments: &Init) -> Result<(), Failure> {
         owner::check(folder)?;
     }
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    let (key_file, config) = (folder.join(ConfigFile::KEY_FILE), folder.join("relay.toml"));
+    if let Some(there) = [&key_file, &config].into_iter().find(|path| path.symlink_metadata().is_ok()) {
+        let of_another =
+            "it is there already; init changes no relay, and identity tells again what init has told of one";
+        return Err(failed(there, &of_another));
+    }
     let key = RelaySecretKey::generate(&mut UnwrapErr(SysRng));
-    let key_file = folder.join(ConfigFile::KEY_FILE);
     write_key_file(&key_file, &key).map_err(|error| failed(&key_file, &error))?;
-    let config = folder.join("relay.toml");
     write_config(&config).map_err(|error| failed(&config, &error))?;
     print(&identity::text(&key.public(), &arguments.address))?;
     // Comments, so that what goes to standard output is the file that the office reads.

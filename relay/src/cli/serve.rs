@@ -22,13 +22,12 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
         .map_err(|error| Failure::wrong(format_args!("the key file {}: {error}", file.key_file.display())))?;
     owner::check(&file.data)?;
     let clock = SystemClock::new();
-    let accept_day = match &arguments.accept_date {
-        None => None,
-        Some(date) if *date == clock.day().to_string() => Some(clock.day()),
-        Some(date) => {
-            return Err(Failure::wrong(format_args!("--accept-date says {date}, but the clock says {}", clock.day())));
-        }
-    };
+    let accept_day = arguments.accept_date;
+    if let Some(day) = accept_day
+        && day != clock.day()
+    {
+        return Err(Failure::wrong(format_args!("--accept-date says {day}, but the clock says {}", clock.day())));
+    }
     let certificate = listening::certificate(file.tls.as_ref())?;
     let relay = key.public();
     let ConfigFile {
@@ -47,7 +46,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
         ..
     } = file;
     let data = directory.clone();
-    let limits = Limits { connections: open_files::connections(limits.connections)?, ..limits };
+    let limits = Limits { connections: open_files::connections(limits.connections, 1)?, ..limits };
     let config = Config { card, key, sealing, postage, room: quotas, limits, forwarders, accept_day };
 
     make_folder(&data).map_err(|error| Failure::failed(format_args!("the data folder {}: {error}", data.display())))?;

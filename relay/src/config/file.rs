@@ -132,7 +132,10 @@ impl ConfigFile {
             chunks: keys.number("chunks_max", 0..=100_000_000, Quotas::default().chunks)?,
         };
         let sealing = sealing(keys)?;
-        let forwarders = keys.list("forwarders", "an address, such as \"192.0.2.1\", or a list of up to eight")?;
+        let forwarders: Option<Vec<IpAddr>> =
+            keys.list("forwarders", "an address, such as \"192.0.2.1\", or a list of up to eight")?;
+        // As peers' addresses are compared.
+        let forwarders = forwarders.map(|all| all.iter().map(IpAddr::to_canonical).collect());
         let postage = Postage {
             letters: efforts(keys, ["letter_effort", "letter_effort_most"], LETTER_EFFORT_MAX)?,
             chunks: efforts(keys, ["chunk_effort", "chunk_effort_most"], u32::MAX)?,
@@ -345,8 +348,10 @@ mod tests {
 
     #[test]
     fn forwarders_are_addresses() {
-        let config = parse("forwarders = [\"192.0.2.1\", \"2001:db8::1\"]").unwrap();
-        assert_eq!(config.forwarders, ["192.0.2.1", "2001:db8::1"].map(|address| address.parse::<IpAddr>().unwrap()));
+        // The last is IPv4 as a socket for both has it.
+        let config = parse("forwarders = [\"192.0.2.1\", \"2001:db8::1\", \"::ffff:192.0.2.9\"]").unwrap();
+        let addresses = ["192.0.2.1", "2001:db8::1", "192.0.2.9"].map(|address| address.parse::<IpAddr>().unwrap());
+        assert_eq!(config.forwarders, addresses);
         assert!(parse("").unwrap().forwarders.is_empty());
     }
 

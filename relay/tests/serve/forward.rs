@@ -11,6 +11,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -85,6 +86,25 @@ async fn ends(stream: &mut TcpStream) -> Vec<u8> {
     // It may be reset as well.
     let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said)).await.expect("it is not dropped");
     said
+}
+
+#[tokio::test]
+async fn a_forwarder_takes_no_more_connections_than_it_may_open_files_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("forward.toml");
+    std::fs::write(&file, format!("listen = \"127.0.0.1:0\"\nrelays = \"{}\"\n", nobody().await)).unwrap();
+    let through = |limit: &str| {
+        let mut command = Command::new("prlimit");
+        command.args([&format!("--nofile={limit}:{limit}"), env!("CARGO_BIN_EXE_cssr-relay")]);
+        command.args(["forward", "--config", path(&file)]).stdin(Stdio::null()).kill_on_drop(true);
+        command
+    };
+    let output = through("280").output().await.unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("256 besides 2 for each connection"));
+    let forwarder = Running::spawn(through("300"), false, 0).await;
+    let said = forwarder.stop("-TERM").await;
+    assert!(said.contains("fewer connections than configured") && said.contains("most=22"), "{said}");
 }
 
 #[tokio::test]

@@ -87,7 +87,8 @@ impl Running {
         Self::spawn(command, arguments.contains(&"--json"), places).await
     }
 
-    async fn spawn(mut command: Command, json: bool, places: usize) -> Self {
+    /// A command that turns into the program.
+    pub async fn spawn(mut command: Command, json: bool, places: usize) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut out, mut err) = (BufReader::new(child.stdout.take().unwrap()), child.stderr.take().unwrap());
         let mut told = Vec::new();

@@ -20,7 +20,7 @@ async fn init_makes_a_private_key_and_never_replaces_one() {
     let before = std::fs::read(&key_file).unwrap();
     let (output, out, err) = run(&["init", path(folder.path()), "--address", "relay.example.org"]).await;
     assert_eq!(output.status.code(), Some(1));
-    assert!(out.is_empty() && err.contains("relay.key"), "{out}{err}");
+    assert!(out.is_empty() && err.contains("relay.key: it is there already"), "{out}{err}");
     assert_eq!(std::fs::read(&key_file).unwrap(), before);
     assert_eq!(cssr_relay::read_key_file(&key_file).unwrap().public(), key);
 }
