@@ -70,7 +70,7 @@ impl Counts {
         }
     }
 
-    /// Tells the log what came since it was told last.
+    /// Tells the log what came since it was told last: once a day, since each other moment would tell more of who came when.
     pub(crate) fn report(&self) {
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         let (before, now) = (*reported, self.totals());
