@@ -2,7 +2,7 @@
 //! and other servers that store as durably.
 //!
 //! The relay is the program `cssr-relay` in a process of its own, which lies beside this one. Clients run here; those that
-//! only stay connected, the bare WebSocket server, and a relay with short days, are this program again ([`Helper`]).
+//! only stay connected, the bare WebSocket servers, and a relay with short days, are this program again ([`Helper`]).
 
 mod client;
 mod cpu;

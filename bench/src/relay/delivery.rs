@@ -1,12 +1,13 @@
-//! What delivering costs, beside a WebSocket server that sends frames of the same sizes and does nothing else.
+//! What delivering costs, beside WebSocket servers that send frames of the same sizes and do nothing else.
 
 use super::Options;
 use super::client::{Client, Reader, connect};
 use super::engine;
 use super::failure::RelayFailure;
-use super::helper::Plain;
+use super::helper::{Helper, Plain};
 use super::load::{Worker, drive};
 use super::office::GROUP;
+use super::parts;
 use super::plain::PlainServer;
 use super::program::RunningRelay;
 use super::rounds::Rounds;
@@ -31,35 +32,63 @@ pub(super) async fn run(options: &Options, report: &mut Report) -> Result<(), Fa
     let bar = progress::bar("delivery", options.rounds);
     let mut rounds = Rounds::default();
     let relay = RunningRelay::start::<engine::Default>(options, LETTERS).await?;
-    let plain = PlainServer::start().await?;
+    let servers = [PlainServer::start(Helper::Tuned).await?, PlainServer::start(Helper::Plain).await?];
     for _ in 0..options.rounds {
-        let echo = of_plain(&plain, READERS, LARGE_WIRE, Plain::Echo, options.time).await?;
-        let bare = of_plain(&plain, READERS, SMALL_WIRE, Plain::Large(GROUP as u32), options.time).await?;
+        rounds.add("delivery.seal_cpu", "us/frame", parts::seal()?);
+        let costs = Bare::measured(&servers, READERS, GROUP, options.time).await?;
         let readers = Reader::connect(relay.address, READERS, LETTERS).await?;
         let (load, spent, _) = measure(readers, relay.process(), options.time).await?;
-        add("groups", echo, bare, load.each(spent), load.rate(), &mut rounds);
+        add("groups", &costs, load.each(spent), load.rate(), &mut rounds);
 
-        let echo = of_plain(&plain, COURIERS, LARGE_WIRE, Plain::Echo, options.time).await?;
-        let bare = of_plain(&plain, COURIERS, SMALL_WIRE, Plain::Large(LETTERS as u32), options.time).await?;
+        let costs = Bare::measured(&servers, COURIERS, LETTERS, options.time).await?;
         let (cost, rate) = drain(&relay, options.time).await?;
-        add("drain", echo, bare, cost, rate, &mut rounds);
+        add("drain", &costs, cost, rate, &mut rounds);
         bar.inc(1);
     }
     drop(bar);
     rounds.report(report)
 }
 
-/// Frames that carry letters: their cost in microseconds, the plain server's for echoing one and for only sending one.
-fn add(what: &str, echo: f64, bare: f64, cost: f64, rate: f64, rounds: &mut Rounds) {
+/// What servers that do nothing else need for a frame, in microseconds of the processor.
+struct Bare {
+    /// The tuned one, which echoes.
+    echo: f64,
+    /// The one with the library's defaults, which echoes.
+    plain: f64,
+    /// The tuned one, which sends many for one request.
+    send: f64,
+}
+
+impl Bare {
+    /// With so many clients, who ask for so many frames at once if they are only sent.
+    async fn measured(
+        [tuned, plain]: &[PlainServer; 2],
+        clients: usize,
+        frames: u64,
+        time: Duration,
+    ) -> Result<Self, RelayFailure> {
+        Ok(Self {
+            echo: of_plain(tuned, clients, LARGE_WIRE, Plain::Echo, time).await?,
+            plain: of_plain(plain, clients, LARGE_WIRE, Plain::Echo, time).await?,
+            send: of_plain(tuned, clients, SMALL_WIRE, Plain::Large(frames as u32), time).await?,
+        })
+    }
+}
+
+/// Frames that carry letters: what one costs the relay in microseconds, and how many a second there were.
+fn add(what: &str, bare: &Bare, cost: f64, rate: f64, rounds: &mut Rounds) {
+    let Bare { echo, plain, send } = bare;
     rounds.add(format!("delivery.{what}.ratio"), "ratio", echo / cost);
+    rounds.add(format!("delivery.{what}.plain_ratio"), "ratio", plain / cost);
     rounds.add(format!("delivery.{what}.cpu"), "us/frame", cost);
-    rounds.add(format!("delivery.{what}.echo_cpu"), "us/frame", echo);
-    rounds.add(format!("delivery.{what}.send_cpu"), "us/frame", bare);
-    rounds.add(format!("delivery.{what}.send_ratio"), "ratio", bare / cost);
+    rounds.add(format!("delivery.{what}.echo_cpu"), "us/frame", *echo);
+    rounds.add(format!("delivery.{what}.plain_cpu"), "us/frame", *plain);
+    rounds.add(format!("delivery.{what}.send_cpu"), "us/frame", *send);
+    rounds.add(format!("delivery.{what}.send_ratio"), "ratio", send / cost);
     rounds.add(format!("delivery.{what}.rate"), "frames/s", rate);
 }
 
-/// Microseconds of the plain server for a frame of its answers.
+/// Microseconds of a plain server for a frame of its answers.
 async fn of_plain(
     plain: &PlainServer,
     clients: usize,

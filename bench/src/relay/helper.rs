@@ -20,8 +20,10 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 /// A role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Helper {
-    /// A WebSocket server that does nothing with what it gets.
+    /// A WebSocket server that does nothing with what it gets, with the library's defaults.
     Plain,
+    /// The same with other buffers, which cost less with frames as large as ours.
+    Tuned,
     /// Clients that have a session and ask for nothing.
     Hold,
     /// Clients that do their worst.
@@ -34,6 +36,7 @@ impl Helper {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
+            Self::Tuned => "tuned",
             Self::Hold => "hold",
             Self::Attack => "attack",
             Self::Days => "days",
@@ -79,7 +82,8 @@ pub(super) fn run(helper: Helper, arguments: &Arguments) -> ExitCode {
     let (to, count) = (arguments.to, arguments.idle);
     let work = async {
         match (helper, to) {
-            (Helper::Plain, _) => serve().await,
+            (Helper::Plain, _) => serve(WebSocketConfig::default()).await,
+            (Helper::Tuned, _) => serve(tuned()).await,
             (Helper::Days, _) => days::serve(&arguments.folder, arguments.seconds, say).await,
             (Helper::Hold, Some(to)) => hold(to, count).await,
             (Helper::Attack, Some(to)) => attack(to, count).await,
@@ -106,20 +110,24 @@ async fn say(line: String) -> Result<(), RelayFailure> {
     Ok(out.flush().await?)
 }
 
-async fn serve() -> Result<(), RelayFailure> {
+/// Reads in pieces of 8 KiB, as the real client does, and writes each message at once.
+fn tuned() -> WebSocketConfig {
+    WebSocketConfig::default().read_buffer_size(8 * 1_024).write_buffer_size(0)
+}
+
+async fn serve(config: WebSocketConfig) -> Result<(), RelayFailure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     say(format!("listening on ws://{}", listener.local_addr()?)).await?;
     loop {
         let (stream, _) = listener.accept().await?;
         // A client that has gone is no failure of the server.
-        tokio::spawn(async move { answer(stream).await.unwrap_or_default() });
+        tokio::spawn(async move { answer(stream, config).await.unwrap_or_default() });
     }
 }
 
-/// Answers one client, on a WebSocket that reads in pieces of 8 KiB, as the real client does.
-async fn answer(stream: TcpStream) -> Result<(), RelayFailure> {
+/// Answers one client.
+async fn answer(stream: TcpStream, config: WebSocketConfig) -> Result<(), RelayFailure> {
     stream.set_nodelay(true)?;
-    let config = WebSocketConfig::default().read_buffer_size(8 * 1_024).write_buffer_size(0);
     let mut socket = tokio_tungstenite::accept_async_with_config(stream, Some(config)).await?;
     let (small, large) = (Bytes::from(vec![0x5a; SMALL_WIRE]), vec![0x5a; LARGE_WIRE]);
     while let Some(message) = socket.next().await {
@@ -181,7 +189,10 @@ async fn attack(to: SocketAddr, count: usize) -> Result<(), RelayFailure> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::client::{self, websocket};
     use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
 
     #[test]
     fn what_is_asked_of_the_plain_server_is_understood() {
@@ -190,5 +201,30 @@ mod tests {
         }
         assert_eq!(Plain::asked(&[7; 5]), None);
         assert_eq!(Plain::asked(&[0; 4]), None);
+    }
+
+    #[tokio::test]
+    async fn both_plain_servers_give_what_is_asked_and_end_at_anything_else() {
+        for config in [WebSocketConfig::default(), tuned()] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let server = tokio::spawn(async move { answer(listener.accept().await.unwrap().0, config).await });
+            let mut socket = websocket(address).await.unwrap();
+            for (asked, sizes) in [
+                (Plain::Echo, &[777][..]),
+                (Plain::Small, &[SMALL_WIRE]),
+                (Plain::Large(3), &[LARGE_WIRE; 3]),
+                (Plain::Large(0), &[]),
+            ] {
+                client::send(&mut socket, asked.message(777)).await.unwrap();
+                for size in sizes {
+                    let received = timeout(Duration::from_secs(10), client::receive(&mut socket)).await;
+                    assert_eq!(received.expect("an answer in time").unwrap().len(), *size, "{asked:?}");
+                }
+            }
+            client::send(&mut socket, vec![7; 5]).await.unwrap();
+            drop(socket);
+            server.await.unwrap().unwrap();
+        }
     }
 }

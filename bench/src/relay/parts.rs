@@ -3,12 +3,14 @@
 use super::cpu;
 use super::engine::{Letters, QUOTAS, relay_key, stored, today};
 use super::failure::RelayFailure;
-use cssr_proto::EnvelopeId;
+use super::office::GROUP;
 use cssr_proto::frame::Frame;
+use cssr_proto::index::GroupSize;
 use cssr_proto::postage::{Challenge, Postage};
 use cssr_proto::request::{Post, Request, RequestKind};
 use cssr_proto::response::Answer;
 use cssr_proto::session::{self, Announcement, ClientHandshake, HandshakeHash, Session};
+use cssr_proto::{Envelope, EnvelopeId};
 use cssr_relay::store::{MemoryStore, Store as _};
 use futures_util::FutureExt as _;
 use getrandom::SysRng;
@@ -45,6 +47,25 @@ pub(super) fn session() -> Result<f64, RelayFailure> {
         messages.iter().enumerate().try_for_each(|(number, message)| {
             black_box::<Frame>(relay.open(message)?);
             black_box(relay.seal(&Answer::to(RequestKind::Post, number as u16).done())?);
+            Ok(())
+        })
+    })
+}
+
+/// Sealing a frame with a letter, as each is that is delivered.
+pub(super) fn seal() -> Result<f64, RelayFailure> {
+    let (_, mut relay) = sessions()?;
+    let (mut letters, size) = (Letters::new(), GroupSize::new(GROUP).map_err(RelayFailure::wrong)?);
+    let frames = (0..LETTERS).map(|number| {
+        let (id, bytes) = letters.next();
+        let envelope = Envelope::from_slice(bytes).map_err(RelayFailure::wrong)?;
+        let answer = Answer::to(RequestKind::Group, number as u16);
+        answer.letter(0, size, Some((id, envelope))).map_err(RelayFailure::wrong)
+    });
+    let frames = frames.collect::<Result<Vec<_>, RelayFailure>>()?;
+    each(|| {
+        frames.iter().try_for_each(|frame| {
+            black_box(relay.seal(frame)?);
             Ok(())
         })
     })
@@ -114,7 +135,7 @@ mod tests {
 
     #[test]
     fn every_part_does_its_work() {
-        for part in [session, day_key, index, postage] {
+        for part in [session, seal, day_key, index, postage] {
             assert!(part().unwrap() > 0.0);
         }
     }

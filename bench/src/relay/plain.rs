@@ -7,15 +7,16 @@ use super::load::Worker;
 use super::program::Program;
 use std::net::SocketAddr;
 
-/// The plain server, in a process of its own.
+/// A plain server, in a process of its own.
 pub(super) struct PlainServer {
     pub(super) program: Program,
     pub(super) address: SocketAddr,
 }
 
 impl PlainServer {
-    pub(super) async fn start() -> Result<Self, RelayFailure> {
-        let mut program = Program::helper(Helper::Plain, &[])?;
+    /// [`Helper::Plain`] or [`Helper::Tuned`].
+    pub(super) async fn start(server: Helper) -> Result<Self, RelayFailure> {
+        let mut program = Program::helper(server, &[])?;
         let address = program.listening().await?;
         Ok(Self { program, address })
     }

@@ -3,7 +3,7 @@
 use super::client::{Poster, Reader};
 use super::engine;
 use super::failure::RelayFailure;
-use super::helper::Plain;
+use super::helper::{Helper, Plain};
 use super::load::{Load, Worker, drive};
 use super::peers::{Peer, Postgres, Redis};
 use super::plain::PlainServer;
@@ -76,7 +76,7 @@ async fn relay(options: &Options, rounds: &mut Rounds) -> Result<f64, RelayFailu
 
 /// What each part of the work costs alone, and what is left of the whole.
 async fn components(options: &Options, total: f64, rounds: &mut Rounds) -> Result<(), RelayFailure> {
-    let plain = PlainServer::start().await?;
+    let plain = PlainServer::start(Helper::Tuned).await?;
     let clients = plain.clients(MANY, LARGE_WIRE, Plain::Small).await?;
     let (load, spent, _) = measure(clients, plain.program.process, options.time).await?;
     let folder = options.folder()?;
