@@ -19,11 +19,12 @@
 //! the first change to its family.
 //!
 //! **Forgetting.** A day's key is overwritten in place, which needs no space on a full disk; then its files are removed, but
-//! for its space, which the next day uses. A burned chunk is overwritten.
+//! for its space, which the next day uses. A burned chunk is overwritten, and gives its space back with the next batch.
 
 mod builder;
 mod check;
 mod disk;
+mod erased;
 mod family;
 mod files;
 mod index;
@@ -100,7 +101,8 @@ pub struct JournalConfig {
 /// # Limits of this engine
 /// - **A batch that is much larger than the one before it** may be written into space that was preallocated in two or more
 ///   steps, and those tell whoever has the disk and the day's key which of its envelopes came before a step and which after.
-///   Batches of up to 128 envelopes, or of up to 512 if the last one had as many, show nothing.
+///   Batches of up to 224 envelopes show nothing, nor do such as are up to one and three quarters times as large as the last
+///   one, up to 896.
 /// - **Flash memory** may keep old copies of what was overwritten. A day's key is what must not be found; keep the folder of
 ///   keys on a device that erases, or encrypt the disk.
 /// - **A batch is lost** if both copies of one of its records go bad. The others are served, and it is counted in

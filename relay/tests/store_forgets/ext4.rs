@@ -1,6 +1,6 @@
 //! What ext4 says of the blocks of a disk and files (Linux, fs/ext4/ext4_extents.h and ext4.h), in its log as well.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -52,6 +52,12 @@ pub fn extents(disk: &[u8]) -> Vec<Extent> {
     found
 }
 
+/// The time of an inode's last change of content, and its nanoseconds above two bits.
+fn time(disk: &[u8], inode: usize) -> SystemTime {
+    let since = Duration::new(u32_at(disk, inode + 0x10).into(), u32_at(disk, inode + 0x88) >> 2);
+    SystemTime::UNIX_EPOCH + since
+}
+
 /// A file, as ext4 knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Inode {
@@ -71,12 +77,27 @@ impl Inode {
 
     /// Every time of a change that any block of the disk tells of: the last one, and those before in the log.
     pub fn changes(self, disk: &[u8]) -> BTreeSet<SystemTime> {
-        let u32_at = |at: usize| u32_at(disk, at);
-        let (block, size) = (block_size(disk) as usize, u32_at(1_024 + 88) as usize & 0xffff);
+        self.copies(disk).map(|at| time(disk, at)).collect()
+    }
+
+    /// The times of those changes after which its space was another than before, as far as any block of the disk tells.
+    pub fn changes_of_space(self, disk: &[u8]) -> Vec<SystemTime> {
+        // How many blocks it has, and the root of its extents.
+        let space = |at: usize| (u32_at(disk, at + 0x1c), &disk[at + 0x28..at + 0x64]);
+        let mut states: BTreeMap<SystemTime, BTreeSet<_>> = BTreeMap::new();
+        for at in self.copies(disk) {
+            states.entry(time(disk, at)).or_default().insert(space(at));
+        }
+        // Of states with one time nothing tells which was the last.
+        let changed =
+            states.iter().zip(states.iter().skip(1)).filter(|((_, before), (_, after))| !after.is_subset(before));
+        changed.map(|(_, (time, _))| *time).collect()
+    }
+
+    /// Where it stands, now or at some time.
+    fn copies(self, disk: &[u8]) -> impl Iterator<Item = usize> {
+        let (block, size) = (block_size(disk) as usize, u32_at(disk, 1_024 + 88) as usize & 0xffff);
         let slot = (self.number - 1) as usize % (block / size) * size;
-        let found = (slot..disk.len() - size).step_by(block).filter(|at| u32_at(at + 0x64) == self.generation);
-        // The time of the last change of content, and its nanoseconds above two bits.
-        let times = found.map(|at| Duration::new(u32_at(at + 0x10).into(), u32_at(at + 0x88) >> 2));
-        times.map(|time| SystemTime::UNIX_EPOCH + time).collect()
+        (slot..disk.len() - size).step_by(block).filter(move |at| u32_at(disk, at + 0x64) == self.generation)
     }
 }

@@ -51,6 +51,8 @@ const CHUNKS: u64 = 128;
 const BURNED: u64 = 32;
 /// Envelopes of a day that come before it is interrupted.
 const HALF: usize = (LETTERS + CHUNKS) as usize / 2;
+/// Bytes of a record of the journal.
+const RECORD: u64 = 16_384;
 /// Bytes of the disk.
 const DISK: u64 = 96 << 20;
 /// Public, and never removed: what the search must find.

@@ -1,12 +1,16 @@
 //! What the times of files and folders tell of a batch: when it was begun and when it was listed, and nothing in between,
-//! however large it is. All four times that Linux keeps are looked at: birth, change of content, change, and access.
+//! however large it is. All four times that Linux keeps are looked at: birth, change of content, change, and access. And when
+//! ext4's log says that a file's space became another: when something was listed, and not when something came or was burned.
 
 use crate::ext4::Inode;
 use crate::image::Image;
-use crate::{FIRST, journal, put, sled};
+use crate::{FIRST, LIVES, RECORD, burn_key, journal, put, sled};
 use cssr_proto::Day;
-use cssr_relay::store::{Kind, PutOutcome, Store};
+use cssr_relay::store::{BurnOutcome, Kind, PutOutcome, Store};
+use rustix::fs::{FallocateFlags, fallocate};
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -217,4 +221,143 @@ fn the_log_of_the_disk_tells_of_many_times_at_which_no_letter_came() {
     // A third of the changes are of this file.
     assert!(letters as u64 <= SEEN && others as u64 >= SEEN * COVER / 5, "{letters} and {others}");
     println!("of {} changes {letters} were letters", letters + others);
+}
+
+/// Chunks of a day, of which some are burned each time.
+const CHUNKS: u64 = 64;
+const BURNS: u64 = 6;
+
+/// What a disk is asked for: when the space of some of its files became another.
+struct Watched {
+    image: Image,
+    clock: FileClock,
+    inodes: Vec<Inode>,
+    /// When everybody knows that something was done.
+    known: Vec<RangeInclusive<SystemTime>>,
+}
+
+impl Watched {
+    fn new() -> Self {
+        let probe = tempfile::NamedTempFile::new().unwrap().into_temp_path().to_path_buf();
+        let clock = FileClock { probe, last: SystemTime::UNIX_EPOCH };
+        Self { image: Image::of(256 << 20), clock, inodes: Vec::new(), known: Vec::new() }
+    }
+
+    fn watch(&mut self, file: &str) {
+        self.inodes.push(Inode::of(&self.path(file)));
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.image.disk().join("store/days").join(file)
+    }
+
+    /// Has the system write down what it does every five seconds.
+    fn write_down(&mut self) {
+        rustix::fs::syncfs(std::fs::File::open(self.image.disk()).unwrap()).unwrap();
+        self.clock.tick();
+    }
+
+    async fn known<T>(&mut self, what: impl Future<Output = T>) -> T {
+        self.write_down();
+        let before = self.clock.moment();
+        let done = what.await;
+        self.write_down();
+        self.known.push(before..=self.clock.moment());
+        done
+    }
+
+    /// How often space became another when something was done that everybody knows of, and how often at other moments.
+    fn changes(self) -> [usize; 2] {
+        std::fs::remove_file(&self.clock.probe).unwrap();
+        let disk = self.image.contents();
+        let all: Vec<_> = self.inodes.iter().flat_map(|inode| inode.changes_of_space(&disk)).collect();
+        let is_known = |change: &&SystemTime| self.known.iter().any(|known| known.contains(change));
+        let known = all.iter().filter(is_known).count();
+        [known, all.len() - known]
+    }
+}
+
+/// Burns chunks of a day at known moments, on that day and on the next one. `at_once`: their space is given back then.
+fn changes_around_burns(at_once: bool) -> [usize; 2] {
+    let mut watched = Watched::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let store = journal(&watched.image.disk(), 1);
+        watched.known(store.begin(Day(FIRST))).await.unwrap();
+        let path = watched.path(&format!("chunks-{FIRST}/journal"));
+        for number in 0..CHUNKS {
+            assert_eq!(store.put(put(Kind::Chunk, FIRST, number)).await.unwrap(), PutOutcome::Stored);
+        }
+        watched.watch(&format!("chunks-{FIRST}/journal"));
+        watched.watch(&format!("chunks-{FIRST}/burned"));
+        watched.known(store.seal(Kind::Chunk)).await.unwrap();
+        let mut numbers = 0..;
+        for day in [FIRST, FIRST + 1] {
+            for letter in 0..2 {
+                for number in numbers.by_ref().take(BURNS as usize) {
+                    let before = std::fs::read(&path).unwrap();
+                    let id = put(Kind::Chunk, FIRST, number).id;
+                    assert_eq!(store.burn(id, burn_key(number)).await.unwrap(), BurnOutcome::Burned);
+                    if at_once {
+                        let file = std::fs::File::options().write(true).open(&path).unwrap();
+                        let after = std::fs::read(&path).unwrap();
+                        let mut records = before.chunks(RECORD as usize).zip(after.chunks(RECORD as usize));
+                        let burned = records.position(|(before, after)| before != after).unwrap() as u64;
+                        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+                        fallocate(&file, hole, burned * RECORD, RECORD).unwrap();
+                    }
+                    watched.write_down();
+                }
+                assert_eq!(store.put(put(Kind::Letter, day, letter)).await.unwrap(), PutOutcome::Stored);
+                watched.known(store.seal(Kind::Letter)).await.unwrap();
+            }
+            watched.known(store.expire(Day(day + 1), LIVES)).await.unwrap();
+            watched.known(store.begin(Day(day + 1))).await.unwrap();
+        }
+        watched.known(store.close()).await.unwrap();
+    });
+    watched.changes()
+}
+
+#[test]
+#[ignore = "needs loop-device"]
+fn the_log_of_the_disk_does_not_tell_by_its_space_when_a_chunk_was_burned() {
+    let [known, others] = changes_around_burns(true);
+    assert!(others as u64 >= 4 * BURNS, "the search finds them: {known} and {others}");
+    let [known, others] = changes_around_burns(false);
+    println!("space became another {known} times when something was listed, {others} times when a chunk was burned");
+    assert!(known >= 4, "what was burned gives its space back each time: {known}");
+    assert_eq!(others, 0);
+}
+
+/// Puts letters at known moments, so many between two batches.
+fn changes_around_letters(between: u64) -> [usize; 2] {
+    let mut watched = Watched::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let store = journal(&watched.image.disk(), 1);
+        watched.known(store.begin(Day(FIRST))).await.unwrap();
+        watched.watch(&format!("letters-{FIRST}/journal"));
+        for number in 0..3 * between {
+            assert_eq!(store.put(put(Kind::Letter, FIRST, number)).await.unwrap(), PutOutcome::Stored);
+            if number % 8 == 7 {
+                watched.write_down();
+            }
+            if number % between == between - 1 {
+                watched.known(store.seal(Kind::Letter)).await.unwrap();
+            }
+        }
+        store.close().await.unwrap();
+    });
+    watched.changes()
+}
+
+#[test]
+#[ignore = "needs loop-device"]
+fn space_for_letters_is_made_when_others_are_listed() {
+    let [known, others] = changes_around_letters(200);
+    assert!(known >= 2, "{known}");
+    assert_eq!(others, 0);
+    let [_, others] = changes_around_letters(300);
+    assert!(others > 0, "the search finds what a burst needs at once");
 }

@@ -12,6 +12,7 @@
 use super::super::Kind;
 use super::super::volume_id::VolumeId;
 use super::disk::{Disk, DiskFile, is_bad_block, is_full};
+use super::erased::Erased;
 use super::key::{DayKey, NONCE, Nonce, Sealed};
 use super::record::{Found, HEADER, Header, PART, RECORD, has_marks, open_header, open_record};
 use super::space::{Space, Window};
@@ -68,6 +69,7 @@ pub(super) struct Family {
     burned: Option<Arc<dyn DiskFile>>,
     records: Mutex<Space>,
     marks: Option<Mutex<Space>>,
+    erased: Erased,
     /// What was read last in the place of absent records.
     decoys: [AtomicU32; DECOYS],
     /// Envelopes in the last batch.
@@ -206,6 +208,7 @@ impl Family {
             burned,
             records,
             marks,
+            erased: Erased::default(),
             decoys: [const { AtomicU32::new(0) }; DECOYS],
             burst: AtomicUsize::new(0),
             has_index: AtomicBool::new(has_index),
@@ -292,7 +295,13 @@ impl Family {
 
     /// Makes ready for whatever will be written, so that the first of it changes no more than what comes later does.
     pub(super) fn begin(&self, disk: &dyn Disk) -> io::Result<()> {
-        self.prepare(disk, 1)?;
+        self.drop_index(disk)?;
+        let mut records = lock(&self.records);
+        let window = self.window(&records);
+        // With more space in the middle of a batch, what came before would not lie there.
+        let window = if records.count() == 0 { window.opened() } else { window };
+        records.reserve(1, window)?;
+        drop(records);
         if let Some(marks) = &self.marks {
             reserve_mark(&mut lock(marks))?;
         }
@@ -305,8 +314,12 @@ impl Family {
     pub(super) fn prepare(&self, disk: &dyn Disk, needed: usize) -> io::Result<()> {
         self.drop_index(disk)?;
         let mut records = lock(&self.records);
-        let window = Window::new(FEWEST_RECORDS, records.count(), self.burst.load(Ordering::Relaxed));
+        let window = self.window(&records);
         records.reserve(needed, window)
+    }
+
+    fn window(&self, records: &Space) -> Window {
+        Window::new(FEWEST_RECORDS, records.count(), self.burst.load(Ordering::Relaxed))
     }
 
     /// Free positions that `prepare` has left.
@@ -358,19 +371,32 @@ impl Family {
         self.burned.iter().try_for_each(|file| file.sync())
     }
 
-    /// Overwrites records, and gives their space back. Only what is overwritten and synced is gone: a hole alone leaves the
-    /// bytes on the disk.
+    /// Overwrites records. Only what is overwritten and synced is gone: a hole alone leaves the bytes on the disk.
+    ///
+    /// Their space is given back by [`give_back`](Self::give_back), for the file system's log tells when that was.
     pub(super) fn erase(&self, positions: &[u32]) -> io::Result<()> {
         if positions.is_empty() {
             return Ok(());
         }
         positions.iter().try_for_each(|position| self.write(*position, &[0; RECORD]))?;
         self.sync()?;
-        for position in positions {
-            // The content is gone already. A hole that cannot be made costs space until the day expires.
-            let _ = self.journal.punch(offset(*position, RECORD), RECORD as u64);
+        if self.erased.add(positions) { self.give_back().map(drop) } else { Ok(()) }
+    }
+
+    /// Gives back the space of what was erased, and takes space for marks ahead of need; whether there was anything to do.
+    pub(super) fn give_back(&self) -> io::Result<bool> {
+        if !self.erased.give_back(&*self.journal) {
+            return Ok(false);
         }
-        Ok(())
+        if let Some(marks) = &self.marks {
+            let mut marks = lock(marks);
+            let window = mark_window(&marks).opened();
+            // The next burn tries again.
+            marks.reserve(0, window).or_else(|error| if is_full(&error) { Ok(()) } else { Err(error) })?;
+        }
+        // Or the file system's log would have it beside what comes next.
+        self.written_files().try_for_each(|file| file.sync())?;
+        Ok(true)
     }
 
     /// Remembers how many envelopes the last batch had.
@@ -378,22 +404,21 @@ impl Family {
         self.burst.store(burst, Ordering::Relaxed);
     }
 
-    /// Remembers how many envelopes a batch had, and opens the window for as many, if there is space.
+    /// Remembers how many envelopes a batch had, and opens the window for as many, if there is space. It is to be synced.
     pub(super) fn sealed(&self, burst: usize) -> io::Result<()> {
         self.expect(burst);
         let mut records = lock(&self.records);
-        let window = Window::new(FEWEST_RECORDS, records.count(), burst);
-        records.reserve(0, Window { least: window.step as usize, ..window })
+        let window = self.window(&records).opened();
+        records.reserve(0, window)
     }
 
-    /// Gives back the space that waits to be drawn, once; nothing is written to this family any more. Which positions are
-    /// taken stays as it is, so an index stays true.
+    /// Gives back the space that waits to be drawn, once; no record is written to this family any more, but marks are. Which
+    /// positions are taken stays as it is, so an index stays true.
     pub(super) fn trim(&self) -> io::Result<()> {
         if self.is_trimmed.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
-        lock(&self.records).trim()?;
-        self.marks.iter().try_for_each(|marks| lock(marks).trim())
+        lock(&self.records).trim()
     }
 
     /// Whether there is no index and should be one.
@@ -423,8 +448,11 @@ pub(super) fn batch_records(ids: usize) -> usize {
 
 /// Sees to it that there is space for a mark.
 fn reserve_mark(marks: &mut Space) -> io::Result<()> {
-    let window = Window::new(FEWEST_MARKS, marks.count(), 0);
-    marks.reserve(1, window)
+    marks.reserve(1, mark_window(marks))
+}
+
+fn mark_window(marks: &Space) -> Window {
+    Window::new(FEWEST_MARKS, marks.count(), 0)
 }
 
 fn lock(space: &Mutex<Space>) -> MutexGuard<'_, Space> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// How many free positions to draw from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
-    /// Below this, more are offered.
+    /// Below this, more are offered. Few, since it is then done at the moment of a letter, which the file system's log tells.
     pub(super) least: usize,
     /// Up to the next multiple of so many positions at a time.
     pub(super) step: u32,
@@ -26,7 +26,12 @@ impl Window {
         let step = u32::try_from(burst.saturating_mul(2)).unwrap_or(u32::MAX).clamp(smallest, most);
         // A power of two, so that where smaller steps have ended larger ones may end, too.
         let step = step.min(LARGEST_STEP / 2 + 1).next_power_of_two();
-        Self { least: step as usize / 2, step }
+        Self { least: step as usize / 8, step }
+    }
+
+    /// The same at a moment that everybody knows: so much is offered that nothing need be when the next ones come.
+    pub(super) const fn opened(self) -> Self {
+        Self { least: self.step as usize, ..self }
     }
 }
 
@@ -193,16 +198,16 @@ impl Space {
 
     /// Gives back all space that is not taken, when no more will be.
     pub(super) fn trim(&mut self) -> io::Result<()> {
-        let _ = self.look_ahead()?;
         let end = self.end();
-        let mut free = std::mem::take(&mut self.free);
         if end < self.length {
             self.file.cut(u64::from(end) * self.unit)?;
         }
         self.length = end;
+        self.free.clear();
         self.ahead = Some(Ahead { first: end, holes: Holes::default() });
-        free.retain(|position| *position < end);
-        free.sort_unstable();
+        let holes = Holes::of(&self.file.holes()?, self.unit);
+        // Also what was erased before a stop in disorder, which had not given its space back.
+        let free: Vec<_> = (0..end).filter(|at| !self.is_taken(*at) && !holes.contains(*at)).collect();
         for (first, count) in runs(free.into_iter()) {
             self.file.punch(u64::from(first) * self.unit, u64::from(count) * self.unit)?;
         }
@@ -236,7 +241,7 @@ fn is_in(bits: &[u64], position: u32) -> bool {
 }
 
 /// Neighbours among ascending positions, as first and count.
-fn runs(positions: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
+pub(super) fn runs(positions: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     for position in positions {
         match runs.last_mut() {
@@ -271,7 +276,7 @@ mod tests {
     fn a_file_that_is_opened_again_offers_what_it_had_offered() {
         let window = |burst| Window::new(256, 0, burst);
         for (length, burst, offered) in
-            [(0, 0, 256), (0, 300, 1_024), (3_000, 0, 256), (3_000, 200, 512), (100, 0, 256)]
+            [(0, 0, 256), (0, 300, 1_024), (3_000, 0, 256), (3_000, 200, 512), (100, 0, 100)]
         {
             let file = tempfile::tempfile().unwrap();
             file.write_all_at(&vec![7; length * 512], 0).unwrap();
@@ -288,6 +293,39 @@ mod tests {
                 taken.push(space.take(0).unwrap());
             }
         }
+    }
+
+    #[test]
+    fn a_window_that_was_opened_stays_as_it_is_for_three_quarters_more_than_were_expected() {
+        for (burst, few) in [(0, 223), (100, 223), (128, 224), (200, 350), (500, 875)] {
+            let mut space = Space::new(Arc::new(tempfile::tempfile().unwrap()), 512, &[]).unwrap();
+            let window = Window::new(256, 0, burst);
+            space.reserve(1, window.opened()).unwrap();
+            let length = space.length;
+            for number in 0..few {
+                space.reserve(1, window).unwrap();
+                assert_eq!(space.length, length, "{number} of {few} after {burst}");
+                space.take(number).unwrap();
+            }
+            for number in 0..u64::from(length) - few {
+                space.reserve(1, window).unwrap();
+                space.take(number).unwrap();
+            }
+            assert!(space.length > length);
+        }
+    }
+
+    #[test]
+    fn space_of_what_was_erased_and_forgotten_of_is_given_back_with_the_day() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&vec![7; 6_000 * 4_096], 0).unwrap();
+        file.sync_all().unwrap();
+        let file: Arc<dyn DiskFile> = Arc::new(file);
+        // More than are at hand to be drawn.
+        let mut space = Space::new(Arc::clone(&file), 4_096, &[5_999]).unwrap();
+        space.trim().unwrap();
+        let holes = file.holes().unwrap();
+        assert!(holes[0] == (0..5_999 * 4_096) || holes[0].start == 6_000 * 4_096, "{holes:?}");
     }
 
     #[test]

@@ -173,11 +173,28 @@ impl Writer {
             let position = family.place(self.core.random())?;
             family.write(position, draft.finish(family.key(), position).as_slice())?;
         }
-        family.sync()?;
-        self.core.state_mut().ledger.publish(kind, Arc::clone(&batch));
+        // When a batch is listed everybody sees. So this is the moment for whatever else would tell of one.
+        self.give_back()?;
         // A window that is not open now is opened by the next put, if there is space.
         unless_full(family.sealed(batch.ids().len()))?.unwrap_or_default();
+        family.sync()?;
+        self.core.state_mut().ledger.publish(kind, Arc::clone(&batch));
         Ok(Ok(Some(batch)))
+    }
+
+    /// Gives back the space of what was burned; whether there was any.
+    fn give_back(&self) -> std::io::Result<bool> {
+        let families: Vec<_> = self.core.state().families.values().cloned().collect();
+        let mut any = false;
+        for family in families {
+            any |= family.give_back()?;
+        }
+        Ok(any)
+    }
+
+    /// Gives back whatever space the store can do without; whether there was any.
+    fn make_room(&self) -> std::io::Result<bool> {
+        Ok(self.home.spare.give_back(&*self.home.disk)? | self.give_back()?)
     }
 
     /// The families of a day, or of the latest one, with space for what will come.
@@ -202,7 +219,7 @@ impl Writer {
         let expired = expired.unwrap_or(Err(FamilyError::Damaged("it panicked")));
         // Without space what is noted down of it stays as it was; what was destroyed is.
         let expired = expired.map_err(|error| if error.is_full() { StoreError::NoSpace } else { self.fail(&error) })?;
-        if self.core.failure.get().is_none() {
+        if self.guarded(|writer| Ok(writer.give_back()?)).is_ok() {
             self.tidy();
         }
         Ok(expired)
@@ -286,10 +303,10 @@ impl Writer {
         self.if_need_be_without_spare(|| family.prepare(&*self.home.disk, needed))
     }
 
-    /// Does something that needs space; if the disk is full, without what is kept for another day.
+    /// Does something that needs space; if the disk is full, without what is kept for another day, or was burned.
     fn if_need_be_without_spare(&self, attempt: impl Fn() -> std::io::Result<()>) -> std::io::Result<()> {
         match attempt() {
-            Err(error) if is_full(&error) && self.home.spare.give_back(&*self.home.disk)? => attempt(),
+            Err(error) if is_full(&error) && self.make_room()? => attempt(),
             other => other,
         }
     }
@@ -307,6 +324,7 @@ impl Writer {
     fn close(&mut self) -> Result<(), StoreError> {
         let closed = self.guarded(|writer| {
             writer.settle()?;
+            writer.give_back()?;
             let families: Vec<_> = writer.core.state().families.values().cloned().collect();
             for family in families.iter().filter(|family| family.wants_index()) {
                 // Without it the journal is read on opening.

@@ -1,12 +1,13 @@
 //! What the names, sizes and times of files tell of when envelopes came.
 
-use super::super::JournalConfig;
-use super::super::JournalStore;
 use super::super::check::check_on;
+use super::super::record::RECORD;
+use super::super::{JournalConfig, JournalStore};
 use super::power::{block_on, open};
 use super::sim::{Fault, Sim};
 use crate::store::conformance::{AMPLE, LIVES, burn_key, chunk, day, id, letter, relay_key, stored};
-use crate::store::{BurnOutcome, Kind, Store as _, StoreError};
+use crate::store::{BurnOutcome, Kind, PutOutcome, Store as _, StoreError};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ fn the_first_envelopes_of_a_day_that_was_begun_change_no_name_and_no_size() {
         let store = open(&sim, 1).unwrap();
         assert!(sim.files().contains(&of(later, "letters", "index")));
         store.begin(day(later)).await.unwrap();
-        assert_eq!(files(&sim), before);
+        let before = files(&sim);
         first_ones(&store, 5, later).await;
         assert_eq!(files(&sim), before);
     });
@@ -91,6 +92,120 @@ fn a_day_is_begun_on_a_full_disk_as_soon_as_there_is_space() {
             first_ones(&store, 1, 0).await;
             drop(store);
             assert!(open(&sim, 1).is_ok());
+        }
+    });
+}
+
+const SECTORS: usize = RECORD / 512;
+
+/// Chunks `0..count`, listed.
+async fn chunks(store: &JournalStore, count: u64) {
+    store.begin(day(0)).await.unwrap();
+    for seed in 0..count {
+        stored(store, chunk(seed, day(0))).await;
+    }
+    store.seal(Kind::Chunk).await.unwrap();
+}
+
+async fn burn(store: &JournalStore, seeds: Range<u64>) {
+    for seed in seeds {
+        assert_eq!(store.burn(id(seed), burn_key(seed)).await.unwrap(), BurnOutcome::Burned);
+    }
+}
+
+/// File systems' logs tell when space was taken or given back.
+#[test]
+fn space_is_given_back_and_made_when_a_batch_is_listed_and_neither_when_envelopes_come_nor_when_they_are_burned() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        chunks(&store, 100).await;
+        let journal = of(0, "chunks", "journal");
+        let mut seeds = 1_000u64..;
+        for burned in [0..40, 40..45, 45..55] {
+            let before = sim.space_changes();
+            burn(&store, burned.clone()).await;
+            for seed in seeds.by_ref().take(200) {
+                stored(&store, letter(seed, day(0))).await;
+            }
+            assert_eq!(sim.space_changes(), before);
+            store.seal(Kind::Letter).await.unwrap();
+            assert!(sim.space_changes() > before, "the space has been given back, and more was made");
+            assert_eq!(sim.holes(&journal), burned.end as usize * SECTORS);
+        }
+        // Of a day that is over, too.
+        store.expire(day(1), LIVES).await.unwrap();
+        store.begin(day(1)).await.unwrap();
+        let (before, holes) = (sim.space_changes(), sim.holes(&journal));
+        burn(&store, 55..60).await;
+        stored(&store, letter(5_000, day(1))).await;
+        assert_eq!(sim.space_changes(), before);
+        store.seal(Kind::Letter).await.unwrap();
+        assert_eq!(sim.holes(&journal), holes + 5 * SECTORS);
+        // When it turns, and when the store is closed.
+        burn(&store, 60..65).await;
+        store.expire(day(2), LIVES).await.unwrap();
+        assert_eq!(sim.holes(&journal), holes + 10 * SECTORS);
+        burn(&store, 65..70).await;
+        store.close().await.unwrap();
+        assert_eq!(sim.holes(&journal), holes + 15 * SECTORS);
+        assert_eq!(sim.punched_alive(), 0);
+    });
+}
+
+#[test]
+fn no_more_than_so_much_burned_space_is_kept_though_nothing_is_ever_listed() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        chunks(&store, 100).await;
+        let (journal, before) = (of(0, "chunks", "journal"), sim.space_changes());
+        burn(&store, 0..56).await;
+        assert_eq!(sim.space_changes(), before);
+        burn(&store, 56..70).await;
+        assert_eq!(sim.holes(&journal), 65 * SECTORS);
+    });
+}
+
+#[test]
+fn burned_space_is_given_back_when_the_disk_is_full() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        chunks(&store, 20).await;
+        burn(&store, 0..10).await;
+        sim.no_more_space();
+        let mut seed = 1_000;
+        while store.put(letter(seed, day(0))).await.unwrap() == PutOutcome::Stored {
+            seed += 1;
+        }
+        assert_eq!(sim.holes(&of(0, "chunks", "journal")), 10 * SECTORS);
+    });
+}
+
+#[test]
+fn after_a_crash_burned_space_is_used_again_or_given_back_with_the_day() {
+    block_on(async {
+        for seed in 0..4 {
+            let sim = Sim::new(seed);
+            let store = open(&sim, 0).unwrap();
+            chunks(&store, 100).await;
+            burn(&store, 0..40).await;
+            // A store that has failed does nothing more when it is dropped.
+            sim.fail(Some(Fault::BrokenSyncs(0, 1)));
+            assert!(store.put(letter(5_000, day(0))).await.is_err());
+            drop(store);
+            sim.fail(None);
+            sim.power_cycle();
+            let store = open(&sim, 1).unwrap();
+            stored(&store, chunk(1_000, day(0))).await;
+            store.seal(Kind::Chunk).await.unwrap();
+            store.expire(day(1), LIVES).await.unwrap();
+            // 61 envelopes, and two batches twice.
+            let journal = of(0, "chunks", "journal");
+            assert_eq!(sim.sectors(&journal) as usize - sim.holes(&journal), 65 * SECTORS);
+            burn(&store, 40..50).await;
+            assert_eq!(store.get(Kind::Chunk, None, &[id(40), id(50)]).await.unwrap()[0], None);
         }
     });
 }

@@ -48,6 +48,8 @@ struct World {
     touched: BTreeMap<usize, u64>,
     /// Ranges that were given back though the disk still had something in them.
     punched_alive: u64,
+    /// How often space was taken for files or given back.
+    space_changes: u64,
     /// Journals that another day has taken over.
     used_again: usize,
     no_more_space: bool,
@@ -85,6 +87,16 @@ impl Content {
         self.sectors.get(&number).copied().unwrap_or([0; SECTOR as usize])
     }
 
+    /// A sector as it is elsewhere.
+    fn take(&mut self, other: &Self, number: u64) {
+        self.sectors.insert(number, other.sector(number));
+        if other.holes.contains(&number) {
+            self.holes.insert(number);
+        } else {
+            self.holes.remove(&number);
+        }
+    }
+
     fn bytes(&self) -> Vec<u8> {
         let end = self.sectors.last_key_value().map_or(0, |(last, _)| (last + 1) * SECTOR);
         let mut bytes = vec![0; end as usize];
@@ -109,6 +121,7 @@ impl Sim {
             locked: false,
             touched: BTreeMap::new(),
             punched_alive: 0,
+            space_changes: 0,
             used_again: 0,
             no_more_space: false,
             permitted: None,
@@ -174,6 +187,17 @@ impl Sim {
         self.world().used_again
     }
 
+    pub(super) fn space_changes(&self) -> u64 {
+        self.world().space_changes
+    }
+
+    /// Sectors of a file whose space was given back.
+    pub(super) fn holes(&self, path: &Path) -> usize {
+        let world = self.world();
+        let Some(Node::File(inode)) = world.volatile.get(path) else { panic!("{path:?} is no file") };
+        world.inodes[*inode].volatile.holes.len()
+    }
+
     pub(super) fn punched_alive(&self) -> u64 {
         self.world().punched_alive
     }
@@ -188,7 +212,7 @@ impl Sim {
         for inode in inodes {
             for number in std::mem::take(&mut inode.dirty) {
                 if lasts() {
-                    inode.durable.sectors.insert(number, inode.volatile.sector(number));
+                    inode.durable.take(&inode.volatile, number);
                 }
             }
             if inode.durable.length != inode.volatile.length && lasts() {
@@ -513,12 +537,13 @@ impl DiskFile for SimFile {
         if world.no_more_space {
             return Err(ErrorKind::StorageFull.into());
         }
+        world.space_changes += 1;
         world.whole(|world| {
             let inode = &mut world.inodes[self.inode];
             let range = offset / SECTOR..(offset + length) / SECTOR;
-            for sector in range.clone().filter(|sector| inode.volatile.sectors.contains_key(sector)) {
-                inode.dirty.insert(sector);
-            }
+            let Content { holes, sectors, .. } = &inode.volatile;
+            let changed = |sector: &u64| sectors.contains_key(sector) || holes.contains(sector);
+            inode.dirty.extend(range.clone().filter(changed));
             let content = &mut inode.volatile;
             content.sectors.retain(|sector, _| !range.contains(sector));
             content.holes.retain(|sector| !range.contains(sector));
@@ -535,6 +560,7 @@ impl DiskFile for SimFile {
         let inode = &world.inodes[self.inode];
         let alive = headers.any(|sector| inode.durable.sector(sector) != [0; 512] && !inode.dead.contains(&sector));
         world.punched_alive += u64::from(alive);
+        world.space_changes += 1;
         world.whole(|world| {
             let inode = &mut world.inodes[self.inode];
             for sector in range {
@@ -548,6 +574,7 @@ impl DiskFile for SimFile {
 
     fn cut(&self, length: u64) -> io::Result<()> {
         let mut world = self.sim.world();
+        world.space_changes += 1;
         world.whole(|world| {
             // What is cut off stays on the platter, freed: nobody reads it any more.
             let inode = &mut world.inodes[self.inode];
@@ -595,7 +622,7 @@ impl DiskFile for SimFile {
         let mut lasts = || all || rng.as_mut().is_some_and(|rng| rng.next_u32().is_multiple_of(2));
         for sector in std::mem::take(&mut inode.dirty) {
             if lasts() {
-                inode.durable.sectors.insert(sector, inode.volatile.sector(sector));
+                inode.durable.take(&inode.volatile, sector);
             }
         }
         if lasts() {
@@ -609,7 +636,7 @@ impl DiskFile for SimFile {
         let inode = &mut world.inodes[self.inode];
         let mut content = inode.durable.clone();
         for sector in &inode.dirty {
-            content.sectors.insert(*sector, inode.volatile.sector(*sector));
+            content.take(&inode.volatile, *sector);
         }
         content.length = inode.volatile.length;
         inode.volatile = content;

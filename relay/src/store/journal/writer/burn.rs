@@ -1,7 +1,8 @@
 //! Burns that share a sync.
 //!
-//! A mark of the burned chunk is synced first, then its record is overwritten and that synced, then its space is given
-//! back. A crash in between leaves the mark, and the rest is done on opening.
+//! A mark of the burned chunk is synced first, then its record is overwritten and that synced. A crash in between leaves the
+//! mark, and the rest is done on opening. The space is given back when the next batch is listed, or the day turns, or the
+//! store is closed: the file system's log tells the moment of that.
 
 use super::super::family::{Family, FamilyError, Mark};
 use super::super::record::Header;

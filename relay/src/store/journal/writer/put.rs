@@ -176,10 +176,10 @@ impl Writer {
         Ok((family.free() > batches).then_some(family))
     }
 
-    /// As `family`; if the disk is full, without what is kept for another day.
+    /// As `family`; if the disk is full, without what is kept for another day, or was burned.
     pub(super) fn family_with_room(&mut self, id: VolumeId) -> Result<Arc<Family>, FamilyError> {
         match self.family(id) {
-            Err(error) if error.is_full() && self.home.spare.give_back(&*self.home.disk)? => self.family(id),
+            Err(error) if error.is_full() && self.make_room()? => self.family(id),
             other => other,
         }
     }
