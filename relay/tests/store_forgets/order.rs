@@ -32,24 +32,31 @@ pub fn nothing_tells_the_order(whose: &str, envelopes: &[Seen], extents: &[Exten
     assert!(low(first).abs_diff(low(later)) < 40, "{} and {}", low(first), low(later));
 }
 
-fn correlations(envelopes: &[Seen], extents: &[Extent]) -> [(&'static str, f64); 5] {
+/// Of everything that a disk tells of envelopes, with the order of their arrival.
+pub fn correlations(envelopes: &[Seen], extents: &[Extent]) -> [(&'static str, f64); 5] {
     let of = |value: &dyn Fn(&Seen) -> u128| correlation(&envelopes.iter().map(value).collect::<Vec<_>>());
-    // How many of its states in the log knew the envelope, and how many its place without it.
-    let states = |envelope: &Seen, written: bool| {
-        let there = |extent: &&Extent| {
-            extent.written == written
-                && (extent.of_disk..extent.of_disk + extent.length).contains(&envelope.of_disk)
-                && extent.of_file + (envelope.of_disk - extent.of_disk) == envelope.of_file
-        };
-        extents.iter().filter(there).count() as u128
-    };
     [
         ("position", of(&|envelope| envelope.of_file.into())),
         ("block", of(&|envelope| envelope.of_disk.into())),
         ("nonce", of(&|envelope| u128::from_be_bytes(*envelope.nonce.first_chunk().unwrap()))),
-        ("states of the file with it", of(&|envelope| states(envelope, true))),
-        ("states of the file without it", of(&|envelope| states(envelope, false))),
+        ("states of the file with it", correlation(&states(envelopes, extents, true))),
+        ("states of the file without it", correlation(&states(envelopes, extents, false))),
     ]
+}
+
+/// How many states of the file in the log knew each envelope, or its place without it.
+fn states(envelopes: &[Seen], extents: &[Extent], written: bool) -> Vec<u128> {
+    let mut places: Vec<_> = envelopes.iter().map(|envelope| envelope.of_disk).zip(0..).collect();
+    places.sort_unstable();
+    let mut states = vec![0; envelopes.len()];
+    for extent in extents.iter().filter(|extent| extent.written == written) {
+        let from = places.partition_point(|(at, _)| *at < extent.of_disk);
+        for (at, which) in places[from..].iter().take_while(|(at, _)| *at < extent.of_disk + extent.length) {
+            let there: usize = *which;
+            states[there] += u128::from(extent.of_file + (at - extent.of_disk) == envelopes[there].of_file);
+        }
+    }
+    states
 }
 
 /// Spearman's rank correlation of what an attacker sees with the order of arrival. What is equal shares its ranks.
