@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long it is from one change to the next, on average. Linux writes down what files' times are every five seconds, and there
-/// are three files.
-const BETWEEN: Duration = Duration::from_millis(1_300);
+/// are four files.
+const BETWEEN: Duration = Duration::from_millis(1_000);
 
 /// Goes on for ever.
 pub(crate) async fn run<S: Store>(store: Arc<S>) {

@@ -40,6 +40,16 @@ struct Book {
     pool: Pool,
     notes: NoteBook,
     served: Option<Arc<Served>>,
+    left_out: Vec<LeftOut>,
+}
+
+/// A statement in the store that is not understood. Nobody is shown it; it stays where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct LeftOut {
+    shelf: Shelf,
+    name: StatementName,
+    /// It, or what it names, cannot be read.
+    unreadable: bool,
 }
 
 /// What a publication makes of the book.
@@ -92,6 +102,11 @@ pub enum OfficeError {
         "the roster in the store is damaged, or of another office than the card's; use the card of that office, restore the relay's backup, or make another relay, in a folder of its own"
     )]
     OtherOffice,
+    /// The newest roster cannot be read.
+    #[error(
+        "the newest roster in the store cannot be read: {0}; see whether its file can be read again, or restore the relay's backup into a new folder"
+    )]
+    NoRoster(StoreError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -105,9 +120,8 @@ pub(crate) async fn unverifiable<S: Store>(
     store: &S,
     card: Fingerprint,
 ) -> Result<Vec<(Shelf, StatementName)>, OfficeError> {
-    let mut left_out = Vec::new();
-    shelves::read(store, card, &mut left_out).await?;
-    Ok(left_out)
+    let book = shelves::read(store, card).await?;
+    Ok(book.left_out.into_iter().map(|LeftOut { shelf, name, unreadable: _ }| (shelf, name)).collect())
 }
 
 impl<S: Store> Office<S> {
@@ -123,6 +137,11 @@ impl<S: Store> Office<S> {
     /// What requests are answered from, as of now.
     pub(crate) fn view(&self) -> Arc<View> {
         Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether a statement could not be read when the relay started.
+    pub(crate) async fn is_damaged(&self) -> bool {
+        self.book.lock().await.left_out.iter().any(|left| left.unreadable)
     }
 
     /// How long envelopes live, by the roster that is served; for as long as any roster may say if there is none.
@@ -175,8 +194,9 @@ impl<S: Store> Office<S> {
         let mut new = book.clone();
         new.pool.forget_outdated(today);
         new.notes.forget_before(today.minus(self.lives().letters + NOTE_DAYS));
+        shelves::forget_mended(&mut new)?;
         shelves::save(&*self.store, &book, &new).await?;
-        shelves::sweep_directories(&*self.store, &new.notes).await?;
+        shelves::sweep_directories(&*self.store, &new).await?;
         self.show(&mut book, new);
         Ok(())
     }
@@ -278,7 +298,7 @@ impl Served {
 
 impl View {
     fn of(book: &Book) -> Self {
-        let Book { pool, notes, served } = book;
+        let Book { pool, notes, served, left_out: _ } = book;
         let statements = Statements {
             roster: pool.roster().and_then(|roster| Bytes::new(roster.bytes()).ok()),
             seat_keys: listed(pool.seat_keys().map(Signed::bytes)),

@@ -83,8 +83,8 @@ impl<S: Store> Shared<S> {
         let Config { card, key, sealing, postage, room, limits, forwarders, accept_day } = config;
         let store = Arc::new(store);
         let today = Today::begin(store.latest_day().await?, &*clock, limits.day_jump, accept_day)?;
-        let trouble = Trouble::of(store.is_damaged());
         let office = Office::load(Arc::clone(&store), card.fingerprint(), key.public()).await?;
+        let trouble = Trouble::of(store.is_damaged() || office.is_damaged().await);
         Ok(Self {
             store,
             key,

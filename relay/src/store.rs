@@ -39,6 +39,7 @@ pub mod conformance;
 
 pub use journal::{Damage, JournalConfig, JournalStore};
 pub(crate) use journal::{Extent, JournalBuilder, JournalReader, check_journal};
+use journal::{is_damage, read_statement, statement_file};
 pub(crate) use ledger::first_head;
 pub use memory::MemoryStore;
 pub use open_error::OpenError;

@@ -70,17 +70,20 @@ fn failed(error: TransferError) -> Failure {
 }
 
 fn tell(what: &str, summary: &Summary, as_json: bool) -> Result<(), Failure> {
-    let Summary { statements, batches, letters, chunks, burned, lost, expired } = summary;
+    let Summary { statements, damaged, batches, letters, chunks, burned, lost, expired } = summary;
     if as_json {
         let told = json!({
             "statements": statements, "batches": batches, "letters": letters, "chunks": chunks,
-            "burned": burned, "lost": lost, "expired_days": expired,
+            "statements_damaged": damaged, "burned": burned, "lost": lost, "expired_days": expired,
         });
         return print(&format!("{told}\n"));
     }
     let mut text = format!(
         "{what}: {statements} statements, {batches} batches, {letters} letters, {chunks} chunks, and {burned} burned chunks by their ids\n"
     );
+    if *damaged > 0 {
+        text += &format!("{damaged} statements are damaged and were left out; \"cssr-relay check\" tells which\n");
+    }
     if *lost > 0 {
         text += &format!("{lost} envelopes are listed and could not be read any more\n");
     }

@@ -1,7 +1,7 @@
 //! The office's statements in the store, and back.
 
 use super::notes::{Age, NoteBook};
-use super::{Book, OfficeError, Served, verify};
+use super::{Book, LeftOut, OfficeError, Served, verify};
 use crate::store::{BadName, Shelf, StatementName, Store, StoreError};
 use cssr_proto::{CheckedNote, Directory, Fingerprint, Hash, Note, Pool, PoolError, Roster, SeatStatement, Unverified};
 use std::cmp::Reverse;
@@ -11,36 +11,41 @@ use std::sync::Arc;
 /// Reads everything and verifies it again: files may have been changed.
 ///
 /// A roster that is not the office's ends the relay, because without it an older one could come back. Other statements
-/// that do not verify are left out and told of.
+/// that do not verify, or cannot be read, are left out and told of.
 pub(super) async fn load<S: Store>(store: &S, card: Fingerprint) -> Result<Book, OfficeError> {
-    let mut left_out = Vec::new();
-    let book = read(store, card, &mut left_out).await?;
-    if !left_out.is_empty() {
-        tracing::warn!(left_out = left_out.len(), "statements in the store do not verify and are left out");
+    let book = read(store, card).await?;
+    let unreadable = book.left_out.iter().filter(|left| left.unreadable).count();
+    let unverified = book.left_out.len() - unreadable;
+    if unverified > 0 {
+        tracing::warn!(left_out = unverified, "statements in the store do not verify and are left out");
+    }
+    if unreadable > 0 {
+        tracing::warn!(left_out = unreadable, "statements in the store cannot be read and are left out");
     }
     Ok(book)
 }
 
-/// The same, telling what was left out.
-pub(super) async fn read<S: Store>(
-    store: &S,
-    card: Fingerprint,
-    left_out: &mut Vec<(Shelf, StatementName)>,
-) -> Result<Book, OfficeError> {
+/// The same without a word.
+pub(super) async fn read<S: Store>(store: &S, card: Fingerprint) -> Result<Book, OfficeError> {
+    let mut left_out = Vec::new();
     let today = store.latest_day().await?;
     let mut pool = Pool::new(card);
     if let Some(name) = store.statements(Shelf::Rosters).await?.pop() {
-        let bytes = store.statement(Shelf::Rosters, name).await?.unwrap_or_default();
+        let bytes = match store.statement(Shelf::Rosters, name).await {
+            Err(error @ StoreError::Unreadable(_)) => return Err(OfficeError::NoRoster(error)),
+            other => other?.unwrap_or_default(),
+        };
         let roster = Unverified::<Roster>::from_bytes(&bytes).map_err(|_| OfficeError::OtherOffice)?;
         pool = Pool::resume(card, roster).map_err(|_| OfficeError::OtherOffice)?;
     }
     for name in store.statements(Shelf::Seats).await? {
-        let bytes = store.statement(Shelf::Seats, name.clone()).await?.unwrap_or_default();
-        let taken = SeatStatement::from_bytes(&bytes)
+        let bytes = readable(store.statement(Shelf::Seats, name.clone()).await)?;
+        let unreadable = bytes.is_none();
+        let taken = SeatStatement::from_bytes(&bytes.flatten().unwrap_or_default())
             .map_err(PoolError::from)
             .and_then(|statement| pool.accept_seat_statement(statement, today));
         if !matches!(taken, Ok(_) | Err(PoolError::Outdated)) {
-            left_out.push((Shelf::Seats, name));
+            left_out.push(LeftOut { shelf: Shelf::Seats, name, unreadable });
         }
     }
     let mut notes = NoteBook::default();
@@ -49,8 +54,12 @@ pub(super) async fn read<S: Store>(
     let mut last = None;
     for shelf in [Shelf::Notes, Shelf::ProposedNotes] {
         for name in store.statements(shelf).await? {
-            let bytes = store.statement(shelf, name.clone()).await?.unwrap_or_default();
-            match (load_note(store, card, &bytes, &mut last).await?, &last) {
+            let loaded = match readable(store.statement(shelf, name.clone()).await)? {
+                Some(bytes) => readable(load_note(store, card, &bytes.unwrap_or_default(), &mut last).await)?,
+                None => None,
+            };
+            let unreadable = loaded.is_none();
+            match (loaded.flatten(), &last) {
                 (Some(CheckedNote::Valid(note)), Some(directory)) => {
                     if notes.newest().is_none_or(|newest| newest.age() < note.age()) {
                         served = Some(Arc::new(Served::new(&note, directory)));
@@ -58,11 +67,19 @@ pub(super) async fn read<S: Store>(
                     notes.insert_valid(note);
                 }
                 (Some(CheckedNote::Proposed(note)), _) => notes.insert_proposed(note),
-                _ => left_out.push((shelf, name)),
+                _ => left_out.push(LeftOut { shelf, name, unreadable }),
             }
         }
     }
-    Ok(Book { pool, notes, served })
+    Ok(Book { pool, notes, served, left_out })
+}
+
+/// `None` for what the store cannot read: it must not keep the rest from being served.
+fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(StoreError::Unreadable(_)) => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 /// Keeps a directory, before a note that names it.
@@ -75,9 +92,22 @@ pub(super) async fn directory<S: Store>(store: &S, hash: Hash) -> Result<Option<
     store.statement(Shelf::Directories, directory_name(hash)?).await
 }
 
-/// Removes the directories that no note names any more.
-pub(super) async fn sweep_directories<S: Store>(store: &S, notes: &NoteBook) -> Result<(), StoreError> {
-    let named = notes.directories().into_iter().map(directory_name).collect::<Result<Vec<_>, _>>()?;
+/// Takes what has been published again from what was left out. All else of it stays, for a day that passes says nothing of it.
+pub(super) fn forget_mended(book: &mut Book) -> Result<(), StoreError> {
+    let mut left_out = std::mem::take(&mut book.left_out);
+    let held = contents(book)?;
+    left_out.retain(|left| !held.contains_key(&(left.shelf, left.name.clone())));
+    drop(held);
+    book.left_out = left_out;
+    Ok(())
+}
+
+/// Removes the directories that no note names any more; none as long as there are notes of which nobody knows what they name.
+pub(super) async fn sweep_directories<S: Store>(store: &S, book: &Book) -> Result<(), StoreError> {
+    if book.left_out.iter().any(LeftOut::is_note) {
+        return Ok(());
+    }
+    let named = book.notes.directories().into_iter().map(directory_name).collect::<Result<Vec<_>, _>>()?;
     for name in store.statements(Shelf::Directories).await? {
         if named.binary_search(&name).is_err() {
             store.delete_statement(Shelf::Directories, name).await?;
@@ -103,7 +133,7 @@ pub(super) async fn save<S: Store>(store: &S, old: &Book, new: &Book) -> Result<
 
 /// Every statement but the directories, with its place.
 fn contents(book: &Book) -> Result<BTreeMap<(Shelf, StatementName), &[u8]>, StoreError> {
-    let Book { pool, notes, served: _ } = book;
+    let Book { pool, notes, served: _, left_out: _ } = book;
     let rosters = pool.roster().map(|roster| (Shelf::Rosters, format!("{:010}", roster.number.get()), roster.bytes()));
     let keys = pool.seat_keys().map(|key| (Shelf::Seats, format!("key-{}", key.hash()), key.bytes()));
     let prekeys = pool.prekeys().map(|prekey| (Shelf::Seats, format!("prekey-{}", prekey.hash()), prekey.bytes()));
@@ -134,6 +164,12 @@ async fn load_note<S: Store>(
 
 fn note_name((day, serial, Reverse(hash)): &Age) -> String {
     format!("{:010}-{serial:020}-{hash}", day.0)
+}
+
+impl LeftOut {
+    const fn is_note(&self) -> bool {
+        matches!(self.shelf, Shelf::Notes | Shelf::ProposedNotes)
+    }
 }
 
 fn directory_name(hash: Hash) -> Result<StatementName, StoreError> {

@@ -3,12 +3,13 @@
 //! ```text
 //! lock                            held by the process that has the store open
 //! manifest                        which days there are, heads of the chains, the latest day
+//! heads                           heads of the chains at the last seals
 //! days/letters-20780/journal      records of 16 KiB at random positions: envelopes and batches
 //! days/chunks-20780/burned        marks of burned chunks
 //! days/letters-20780/index        where everything is, if nothing has changed since
 //! keys/letters-20780.key          the day's key: random, destroyed with the day
 //! spare/letters                   space of a day that has expired, for the next that begins
-//! statements/notes/<name>         public statements, one file each
+//! statements/notes/<name>         public statements, one file each, twice
 //! ```
 //!
 //! `docs/storage.md` describes the format, what each part is for, and what it shows to whoever has the disk.
@@ -27,6 +28,7 @@ mod disk;
 mod erased;
 mod family;
 mod files;
+mod heads;
 mod index;
 mod key;
 mod manifest;
@@ -48,6 +50,7 @@ pub(crate) use builder::JournalBuilder;
 pub(crate) use check::check as check_journal;
 pub(crate) use reader::{Extent, JournalReader};
 pub use recover::Damage;
+pub(crate) use statements::{is_damage, read_statement, statement_file};
 
 use super::free::free;
 use super::ledger::Ledger;
@@ -59,7 +62,7 @@ use cssr_proto::index::{Batch, Head};
 use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::parcel::{BurnHash, BurnKey};
 use cssr_proto::{Day, Envelope, EnvelopeId};
-use disk::{Disk, Lock, SystemDisk};
+use disk::{Disk, DiskFile, Lock, SystemDisk};
 use family::{Family, FamilyError};
 use key::Nonce;
 use new_put::NewPut;
@@ -106,7 +109,7 @@ pub struct JournalConfig {
 /// - **Flash memory** may keep old copies of what was overwritten. A day's key is what must not be found; keep the folder of
 ///   keys on a device that erases, or encrypt the disk.
 /// - **A batch is lost** if both copies of one of its records go bad. The others are served, and it is counted in
-///   [`damage`](Self::damage); clients see that a batch is missing.
+///   [`damage`](Self::damage); clients see that a batch is missing. Its number is never given to another one.
 /// - Memory: about 80 bytes for each known id.
 #[derive(Debug)]
 pub struct JournalStore {
@@ -189,7 +192,7 @@ impl JournalStore {
             _lock: recovered.lock,
         });
         let (queue, commands) = mpsc::channel(QUEUE);
-        let writer = Writer::new(Arc::clone(&core), recovered.home, config.clone());
+        let writer = Writer::new(Arc::clone(&core), recovered.home, recovered.heads, config.clone());
         let writer = writer.map_err(open_error::io("start the syncing thread"))?;
         let writer = std::thread::Builder::new()
             .name("store".into())
@@ -361,13 +364,14 @@ impl Core {
         })
     }
 
-    /// Changes the times of a file that envelopes of the latest day are written to, or their marks, each as likely as another.
-    fn cover(&self) {
+    /// Changes the times of a file that envelopes of the latest day are written to, or their marks, or `heads`, each as likely
+    /// as another.
+    fn cover(&self, heads: Option<&Arc<dyn DiskFile>>) {
         let files: Vec<_> = {
             let state = self.state();
             let latest = state.families.keys().map(|id| id.day).max();
             let of_day = state.families.values().filter(|family| Some(family.id().day) == latest);
-            of_day.flat_map(|family| family.written_files()).collect()
+            of_day.flat_map(|family| family.written_files()).chain(heads.cloned()).collect()
         };
         let chosen = self.random().checked_rem(files.len() as u64).and_then(|number| files.get(number as usize));
         if let Some(file) = chosen {

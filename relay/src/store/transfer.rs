@@ -1,7 +1,7 @@
 //! Taking everything out of a store, and putting it into another one, of whichever engine: for backups and for changing
 //! the engine. Both block.
 
-use super::{Kind, OpenError, Shelf, StatementName, StoreError};
+use super::{Kind, OpenError, Shelf, StatementName, StoreError, is_damage, read_statement};
 use cssr_proto::index::{Batch, Head};
 use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::parcel::BurnHash;
@@ -80,9 +80,9 @@ pub(crate) trait Sink {
 pub(crate) const SHELVES: [Shelf; 5] =
     [Shelf::Notes, Shelf::ProposedNotes, Shelf::Seats, Shelf::Rosters, Shelf::Directories];
 
-/// What stands on a shelf of a store of any engine, by name. Each is a file, replaced by renaming, so it is read whole even
-/// while a relay writes; one that goes meanwhile is left out.
-pub(crate) fn statements(store: &Path, shelf: Shelf) -> io::Result<Vec<(StatementName, Vec<u8>)>> {
+/// What stands on a shelf of a store of any engine, by name; `None` for what is damaged. Each is a file, replaced by renaming,
+/// so it is read whole even while a relay writes; one that goes meanwhile is left out.
+pub(crate) fn statements(store: &Path, shelf: Shelf) -> io::Result<Vec<(StatementName, Option<Vec<u8>>)>> {
     let folder = store.join("statements").join(shelf.folder());
     let entries = match folder.read_dir() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -92,9 +92,11 @@ pub(crate) fn statements(store: &Path, shelf: Shelf) -> io::Result<Vec<(Statemen
     for entry in entries {
         let entry = entry?;
         let Some(name) = entry.file_name().to_str().and_then(|name| StatementName::new(name).ok()) else { continue };
-        match std::fs::read(entry.path()) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            other => found.push((name, other?)),
+        match read_statement(&entry.path()) {
+            Ok(None) => {}
+            Ok(whole) => found.push((name, whole)),
+            Err(error) if is_damage(&error) => found.push((name, None)),
+            Err(error) => return Err(error),
         }
     }
     found.sort_unstable();

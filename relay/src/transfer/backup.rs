@@ -54,11 +54,11 @@ impl Backup<'_> {
             heads: [Kind::Letter, Kind::Chunk].map(|kind| first_head(kind, &key.public())),
         };
         let outline = source.as_ref().map_or_else(fresh, |source| source.outline());
-        let statements = place.statements()?;
+        let (statements, damaged) = place.statements()?;
         // A restore refuses statements of another office than the card's.
         unverifiable(&place.in_memory(&statements, outline.latest).await?, config.card.fingerprint()).await?;
         let mut output = Output::create(path)?;
-        let mut summary = Summary::default();
+        let mut summary = Summary { damaged, ..Summary::default() };
         output.section(&Section::Outline(outline))?;
         output.section(&Section::Config(text))?;
         output.section(&Section::Key(Zeroizing::new(*key.expose())))?;

@@ -21,6 +21,8 @@ pub(crate) struct Summary {
     pub(crate) batches: u64,
     pub(crate) letters: u64,
     pub(crate) chunks: u64,
+    /// Statements that cannot be read and were left out.
+    pub(crate) damaged: u64,
     /// Known by their ids alone.
     pub(crate) burned: u64,
     /// Listed, and not to be read any more.
@@ -35,7 +37,9 @@ pub(crate) fn export(place: &Place, path: &Path, watch: &Watch<'_>) -> Result<Su
     let mut output = Output::create(path)?;
     let mut summary = Summary::default();
     output.section(&Section::Outline(source.outline()))?;
-    write_statements(&mut output, place.statements()?, &mut summary)?;
+    let (statements, damaged) = place.statements()?;
+    summary.damaged = damaged;
+    write_statements(&mut output, statements, &mut summary)?;
     write_days(&mut output, &*source, &mut summary, watch)?;
     watch.goes_on()?;
     output.finish()?;

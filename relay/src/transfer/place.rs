@@ -71,12 +71,30 @@ impl Place {
         sink.map_err(of(&self.directory))
     }
 
-    /// The statements of a store, also while a relay has it open.
-    pub(super) fn statements(&self) -> Result<Statements, TransferError> {
+    /// The statements of a store, also while a relay has it open, and how many are damaged and left out. Without its roster it
+    /// would begin with an older one, so that must be whole.
+    pub(super) fn statements(&self) -> Result<(Statements, u64), TransferError> {
+        let mut damaged = Vec::new();
+        let all = self.whole_statements(&mut damaged)?;
+        match damaged.iter().find(|(shelf, _)| *shelf == Shelf::Rosters) {
+            None => Ok((all, damaged.len() as u64)),
+            Some((shelf, name)) => {
+                let file = self.directory.join(statement_path(*shelf, name));
+                Err(at(&file)(std::io::Error::new(ErrorKind::InvalidData, "the roster in it is damaged")))
+            }
+        }
+    }
+
+    /// The same without those that are damaged.
+    fn whole_statements(&self, damaged: &mut Vec<(Shelf, StatementName)>) -> Result<Statements, TransferError> {
         let mut all = Vec::new();
         for shelf in SHELVES {
-            let on_shelf = statements(&self.directory, shelf).map_err(at(&self.directory))?;
-            all.extend(on_shelf.into_iter().map(|(name, bytes)| (shelf, name, bytes)));
+            for (name, bytes) in statements(&self.directory, shelf).map_err(at(&self.directory))? {
+                match bytes {
+                    Some(bytes) => all.push((shelf, name, bytes)),
+                    None => damaged.push((shelf, name)),
+                }
+            }
         }
         Ok(all)
     }
@@ -101,12 +119,19 @@ impl Place {
                 (findings, SystemClock::new().day())
             }
         };
-        let store = self.in_memory(&self.statements()?, latest).await?;
+        let mut damaged = Vec::new();
+        let store = self.in_memory(&self.whole_statements(&mut damaged)?, latest).await?;
+        for (shelf, name) in &damaged {
+            findings.tell(
+                statement_path(*shelf, name),
+                None,
+                "it cannot be read; it is left alone until it is removed",
+            );
+        }
         match unverifiable(&store, card).await {
             Ok(left_out) => {
                 for (shelf, name) in left_out {
-                    let file = format!("statements/{}/{}", shelf.folder(), name.as_str());
-                    findings.tell(file, None, "it does not verify, or what it names does not");
+                    findings.tell(statement_path(shelf, &name), None, "it does not verify, or what it names does not");
                 }
             }
             Err(OfficeError::OtherOffice) => {
@@ -173,8 +198,14 @@ impl Place {
         for (kind, day) in source.days() {
             empty = empty && source.listed(kind, day)?.ids.is_empty();
         }
-        if empty && self.statements()?.is_empty() { Ok(Some(source)) } else { Err(not_empty()) }
+        let (statements, damaged) = self.statements()?;
+        if empty && statements.is_empty() && damaged == 0 { Ok(Some(source)) } else { Err(not_empty()) }
     }
+}
+
+/// Seen from the store's folder.
+fn statement_path(shelf: Shelf, name: &StatementName) -> String {
+    format!("statements/{}/{}", shelf.folder(), name.as_str())
 }
 
 async fn settle<S: Store>(store: &S, statements: &Statements, outline: &Outline) -> Result<(), TransferError> {

@@ -190,7 +190,8 @@ async fn from_engine_to_engine_and_back_nothing_changes() {
     for engine in [Engine::Sled, Engine::Journal, Engine::Journal, Engine::Sled, Engine::Sled] {
         let next = Home::new(engine);
         let summary = next.import(&file, TODAY).await.unwrap();
-        let expected = Summary { statements: 0, batches: 6, letters: 12, chunks: 6, burned: 2, lost: 0, expired: 0 };
+        let expected =
+            Summary { statements: 0, damaged: 0, batches: 6, letters: 12, chunks: 6, burned: 2, lost: 0, expired: 0 };
         assert_eq!(summary, expected);
         file = next.export();
         assert_eq!(std::fs::read(&file).unwrap(), bytes, "one content, one file");

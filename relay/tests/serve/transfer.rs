@@ -172,7 +172,9 @@ async fn a_store_that_is_damaged_is_told_with_its_places_and_exit_code_1() {
     std::fs::write(&journal, bytes).unwrap();
     let note = std::fs::read_dir(folder.join("data/statements/notes")).unwrap().next().unwrap().unwrap().path();
     let mut bytes = std::fs::read(&note).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
+    // Of both copies.
+    let half = bytes.len() / 2;
+    [50, half + 50].iter().for_each(|at| bytes[*at] ^= 1);
     std::fs::write(&note, bytes).unwrap();
 
     let (output, out, err) = run(&["check", "--config", path(folder), "--json"]).await;

@@ -6,18 +6,19 @@
 use super::super::findings::Findings;
 use super::super::open_error::io;
 use super::super::volume_id::VolumeId;
-use super::super::{Kind, OpenError};
+use super::super::{Kind, OpenError, Shelf, StatementName};
 use super::JournalConfig;
 use super::disk::{Disk, SystemDisk};
 use super::family::{BURNED, Files, JOURNAL, MARK};
 use super::files;
+use super::heads;
 use super::index::{self, Contents};
 use super::key::{DayKey, Loaded};
 use super::manifest::{self, Manifest};
 use super::record::RECORD;
 use super::recover::{Home, follow, locked_existing};
 use super::scan::{Bad, Depth, Scanned, scan};
-use cssr_proto::index::Batch;
+use cssr_proto::index::{Batch, Head};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -37,7 +38,8 @@ pub(super) fn check_on(
 ) -> Result<Findings, OpenError> {
     let home = Home::new(disk, config.directory.clone());
     let _lock = locked_existing(&home)?;
-    let mut check = Check { home: &home, seen, findings: Findings::default(), batches: Vec::new() };
+    let mut check =
+        Check { home: &home, seen, findings: Findings::default(), batches: Vec::new(), days: BTreeSet::new() };
     if !check.copies(&home.root, manifest::NAME)? {
         // Without it nothing says which days there should be.
         check.findings.tell(manifest::NAME, None, "it is missing, or both copies are damaged");
@@ -51,8 +53,11 @@ pub(super) fn check_on(
     for id in manifest.families() {
         check.family(id)?;
     }
-    for kind in [Kind::Letter, Kind::Chunk] {
-        check.chain(kind, &manifest);
+    check.heads()?;
+    check.statements()?;
+    let read = heads::read(&*home.disk, &home.root, &config.relay).map_err(io("read a small file"))?;
+    for (kind, known) in [Kind::Letter, Kind::Chunk].into_iter().zip(heads::known(read, &manifest)) {
+        check.chain(kind, known);
     }
     Ok(check.findings)
 }
@@ -62,28 +67,63 @@ struct Check<'a> {
     seen: &'a (dyn Fn() + Sync),
     findings: Findings,
     batches: Vec<(Kind, Batch)>,
+    /// Those that could be read.
+    days: BTreeSet<VolumeId>,
 }
 
 impl Check<'_> {
     /// Whether any copy of a small file is whole.
     fn copies(&mut self, folder: &Path, name: &str) -> Result<bool, OpenError> {
         let path = folder.join(name);
-        let Some(content) = files::read(&*self.home.disk, &path).map_err(io("read a small file"))? else {
-            return Ok(false);
-        };
-        let Some(whole) = files::whole_copies(&content).next() else { return Ok(false) };
+        let content = files::read_what_can_be(&*self.home.disk, &path).map_err(io("read a small file"))?;
+        let shown = path.strip_prefix(&self.home.root).unwrap_or(&path).to_string_lossy();
+        Ok(content.is_some_and(|content| self.both_copies(&shown, &content, 0)))
+    }
+
+    /// Whether any copy of what stands in a file from `start` on is whole.
+    fn both_copies(&mut self, file: &str, content: &[u8], start: usize) -> bool {
+        let Some(whole) = files::whole_copies(content).next() else { return false };
         let expected = files::twice(whole);
         let half = expected.len() / 2;
-        let shown = path.strip_prefix(&self.home.root).unwrap_or(&path).to_string_lossy().into_owned();
-        for start in [0, half] {
-            if content.get(start..start + half) != expected.get(start..start + half) {
-                self.findings.tell(shown.clone(), Some(start as u64), COPY);
+        for copy in [0, half] {
+            if content.get(copy..copy + half) != expected.get(copy..copy + half) {
+                self.findings.tell(file, Some((start + copy) as u64), COPY);
             }
         }
         if content.len() > expected.len() {
-            self.findings.tell(shown, Some(expected.len() as u64), "something follows its end");
+            self.findings.tell(file, Some((start + expected.len()) as u64), "something follows its end");
         }
-        Ok(true)
+        true
+    }
+
+    /// A store of before has no such file, and one that is damaged is made anew when it is opened.
+    fn heads(&mut self) -> Result<(), OpenError> {
+        let content = files::read_what_can_be(&*self.home.disk, &self.home.root.join(heads::NAME));
+        let content = content.map_err(io("read a small file"))?.unwrap_or_default();
+        for (number, slot) in content.chunks(heads::SLOT).enumerate() {
+            let start = number * heads::SLOT;
+            if !self.both_copies(heads::NAME, slot, start) {
+                for copy in [0, heads::SLOT / 2] {
+                    self.findings.tell(heads::NAME, Some((start + copy) as u64), "a copy is damaged");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Of which one copy is damaged. Who verifies them tells of those that cannot be read.
+    fn statements(&mut self) -> Result<(), OpenError> {
+        for shelf in Shelf::ALL {
+            let folder = self.home.root.join("statements").join(shelf.folder());
+            let names = match self.home.disk.list(&folder) {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                other => other.map_err(io("list the statements"))?,
+            };
+            for name in names.iter().filter(|name| StatementName::new(name.as_str()).is_ok()) {
+                self.copies(&folder, name)?;
+            }
+        }
+        Ok(())
     }
 
     /// Opening refuses a day that is not listed if it holds anything, and removes it otherwise.
@@ -143,6 +183,7 @@ impl Check<'_> {
         self.findings.blank += blank;
         self.findings.marks += marks;
         self.findings.envelopes_lost += lost;
+        self.days.insert(id);
         self.batches.extend(contents.batches.into_iter().map(|batch| (id.kind, batch)));
         Ok(())
     }
@@ -164,11 +205,12 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn chain(&mut self, kind: Kind, manifest: &Manifest) {
+    fn chain(&mut self, kind: Kind, known: Head) {
         let of_kind = self.batches.extract_if(.., |(of, _)| *of == kind);
         let mut batches: Vec<Batch> = of_kind.map(|(_, batch)| batch).collect();
         batches.sort_unstable_by_key(Batch::number);
-        self.findings.batches_missing += follow(&batches, manifest.head(kind)).1;
+        self.findings.batches_missing +=
+            follow(&batches, known, self.days.contains(&VolumeId { kind, day: known.day() })).1;
     }
 }
 

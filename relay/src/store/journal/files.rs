@@ -147,6 +147,18 @@ pub(super) fn twice(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     out
 }
 
+/// Whether this was made by [`twice`], though neither copy may be whole: its length is such, and a length is still there, or
+/// most of what is in one copy is in the other.
+pub(super) fn looks_like_twice(content: &[u8]) -> bool {
+    let (one, other) = content.split_at(content.len() / 2);
+    let fits = |copy: &[u8]| {
+        let used = copy.first_chunk().map(|length| u32::from_be_bytes(*length) as usize + LENGTH + HASH);
+        used.is_some_and(|used| used.next_multiple_of(BLOCK) == copy.len())
+    };
+    let same = one.iter().zip(other).filter(|(one, other)| one == other).count();
+    content.len().is_multiple_of(2 * BLOCK) && (fits(one) || fits(other) || same > one.len() / 2)
+}
+
 /// The bytes of each copy that is whole.
 pub(super) fn whole_copies(content: &[u8]) -> impl Iterator<Item = &[u8]> {
     let copies = content.split_at(content.len() / 2);

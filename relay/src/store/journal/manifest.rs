@@ -16,7 +16,7 @@ use std::path::Path;
 pub(super) const NAME: &str = "manifest";
 const FORMAT: &str = "cssr-relay journal 2";
 
-/// As it was when days were last added or destroyed. Later batches are in the journals.
+/// As it was when days were last added or destroyed. Later batches are in the journals, and their heads in `heads`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(super) struct Manifest {

@@ -15,6 +15,7 @@ use super::super::{Kind, OpenError, StoreError, open_error::io};
 use super::JournalConfig;
 use super::disk::{Disk, Lock};
 use super::family::{BURNED, Files, MARK, Mark};
+use super::heads;
 use super::index::{Contents, LOST, Spot};
 use super::key::{DayKey, Loaded};
 use super::manifest::Manifest;
@@ -63,6 +64,8 @@ impl JournalReader {
     pub(super) fn open_on(disk: Arc<dyn Disk>, config: &JournalConfig, extent: Extent) -> Result<Self, OpenError> {
         let home = Home::new(disk, config.directory.clone());
         let lock = if extent == Extent::All { Some(locked_existing(&home)?) } else { None };
+        // Before the days are listed, and their journals read, which then reach at least as far.
+        let read = heads::read(&*home.disk, &home.root, &config.relay).map_err(io("read the heads of the chains"))?;
         let manifest = match Manifest::read(&*home.disk, &home.root)? {
             Some(manifest) => manifest,
             // Without days it was never begun.
@@ -72,6 +75,7 @@ impl JournalReader {
         if !manifest.is_for(&config.relay) {
             return Err(OpenError::OtherKey);
         }
+        let [letters, chunks] = heads::known(read, &manifest);
         let mut ids: Vec<VolumeId> = manifest.families().collect();
         ids.sort_unstable();
         let mut families = BTreeMap::new();
@@ -92,7 +96,7 @@ impl JournalReader {
                 None => {}
             }
         }
-        let heads = [Kind::Letter, Kind::Chunk].map(|kind| head(&families, kind, manifest.head(kind)));
+        let heads = [(Kind::Letter, letters), (Kind::Chunk, chunks)].map(|(kind, known)| head(&families, kind, known));
         let latest = families.keys().map(|id| id.day).max().unwrap_or(Day::FIRST).max(manifest.latest);
         if extent == Extent::Heads {
             families.clear();
@@ -117,7 +121,7 @@ fn head(families: &BTreeMap<VolumeId, FamilyReader>, kind: Kind, known: Head) ->
     let of_kind = families.iter().filter(|(id, _)| id.kind == kind);
     let mut batches: Vec<Batch> = of_kind.flat_map(|(_, family)| family.batches.iter().cloned()).collect();
     batches.sort_unstable_by_key(Batch::number);
-    follow(&batches, known).0
+    follow(&batches, known, true).0
 }
 
 impl Source for JournalReader {

@@ -9,6 +9,7 @@ use super::JournalConfig;
 use super::disk::{Disk, Lock};
 use super::family::{Family, Files, JOURNAL};
 use super::files;
+use super::heads::{self, Heads};
 use super::index::{self, Contents};
 use super::key::{DayKey, Loaded};
 use super::manifest::Manifest;
@@ -83,6 +84,7 @@ pub(super) struct Recovered {
     pub(super) families: BTreeMap<VolumeId, Arc<Family>>,
     pub(super) statements: Statements,
     pub(super) home: Home,
+    pub(super) heads: Heads,
     pub(super) lock: Box<dyn Lock>,
     pub(super) damage: Damage,
 }
@@ -124,12 +126,15 @@ pub(super) fn recover(
             Loaded::Missing => return Err(OpenError::NoKey(id.to_string())),
         }
     }
-    for kind in [Kind::Letter, Kind::Chunk] {
-        recovery.link(kind, manifest.head(kind));
+    let read = heads::read(disk, &home.root, &config.relay).map_err(io("read the heads of the chains"))?;
+    for (kind, known) in [Kind::Letter, Kind::Chunk].into_iter().zip(heads::known(read, &manifest)) {
+        recovery.link(kind, known);
     }
     let Recovery { ledger, families, damage, .. } = recovery;
     finish_expiry(&home, config, &ledger, &families, &gone).map_err(io("destroy what has expired"))?;
-    Ok(Recovered { ledger, families, statements, lock, damage, home })
+    let heads = [Kind::Letter, Kind::Chunk].map(|kind| ledger.head(kind));
+    let heads = Heads::begin(disk, &home.root, &config.relay, heads).map_err(io("write the heads of the chains"))?;
+    Ok(Recovered { ledger, families, statements, heads, lock, damage, home })
 }
 
 /// Keeps other processes out of a store.
@@ -274,7 +279,7 @@ impl Recovery<'_> {
         let of_kind = self.batches.extract_if(.., |(of, _)| *of == kind);
         let mut batches: Vec<Batch> = of_kind.map(|(_, batch)| batch).collect();
         batches.sort_unstable_by_key(Batch::number);
-        let (head, missing) = follow(&batches, known);
+        let (head, missing) = follow(&batches, known, self.families.contains_key(&VolumeId { kind, day: known.day() }));
         self.damage.batches += missing;
         for batch in batches {
             self.ledger.publish(kind, Arc::new(batch));
@@ -285,8 +290,9 @@ impl Recovery<'_> {
     }
 }
 
-/// The end of a chain of which `known` was a head once, from its batches, sorted by number; and how many are missing.
-pub(super) fn follow(batches: &[Batch], known: Head) -> (Head, u64) {
+/// The end of a chain of which `known` was a head once, from its batches, sorted by number; and how many are missing, at least.
+/// Whether those up to `known` are depends on whether its day is there: none of a day expires without the others.
+pub(super) fn follow(batches: &[Batch], known: Head, day_is_there: bool) -> (Head, u64) {
     let mut missing = 0;
     let mut head: Option<Head> = None;
     for batch in batches {
@@ -299,9 +305,10 @@ pub(super) fn follow(batches: &[Batch], known: Head) -> (Head, u64) {
     }
     match head {
         Some(head) if head.number() >= known.number() => (head, missing),
-        _ => {
-            let last = head.filter(|head| head.day() == known.day());
-            (known, missing + last.map_or(0, |head| known.number() - head.number()))
+        _ if day_is_there => {
+            let last = head.map_or(known.number().saturating_sub(1), |head| head.number());
+            (known, missing + (known.number() - last))
         }
+        _ => (known, missing),
     }
 }

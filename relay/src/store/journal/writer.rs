@@ -5,13 +5,14 @@ use super::super::volume_id::VolumeId;
 use super::super::{BurnOutcome, Kind, Lives, PutOutcome, Shelf, StatementName, StoreError};
 use super::disk::is_full;
 use super::family::{Family, FamilyError, Files};
+use super::heads::Heads;
 use super::index;
 use super::key::DayKey;
 use super::manifest::Manifest;
 use super::new_put::NewPut;
 use super::recover::Home;
 use super::{Core, JournalConfig};
-use cssr_proto::index::Batch;
+use cssr_proto::index::{Batch, Head};
 use cssr_proto::parcel::BurnKey;
 use cssr_proto::{Day, EnvelopeId};
 use std::collections::BTreeSet;
@@ -55,6 +56,7 @@ pub(super) struct Burn {
 pub(super) struct Writer {
     core: Arc<Core>,
     home: Home,
+    heads: Heads,
     config: JournalConfig,
     syncer: Syncer,
     unsynced: Unsynced,
@@ -63,9 +65,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(core: Arc<Core>, home: Home, config: JournalConfig) -> std::io::Result<Self> {
+    pub(super) fn new(core: Arc<Core>, home: Home, heads: Heads, config: JournalConfig) -> std::io::Result<Self> {
         let (syncer, unsynced, undestroyed) = (Syncer::start()?, Unsynced::default(), BTreeSet::new());
-        Ok(Self { core, home, config, syncer, unsynced, undestroyed })
+        Ok(Self { core, home, heads, config, syncer, unsynced, undestroyed })
     }
 
     /// Works until the store is closed or dropped.
@@ -101,7 +103,7 @@ impl Writer {
                     drop(reply.send(self.guarded(begin).flatten()));
                 }
                 Command::Cover(reply) => {
-                    self.core.cover();
+                    self.core.cover(self.heads.file());
                     drop(reply.send(Ok(())));
                 }
                 Command::PutStatement(shelf, name, bytes, reply) => {
@@ -159,15 +161,16 @@ impl Writer {
         }
     }
 
-    /// Both copies of the batch's records, each at a random position like any other.
+    /// Both copies of the batch's records, each at a random position like any other; then the head, for the case that both go
+    /// bad. Only then may anybody see it.
     fn seal(&mut self, kind: Kind) -> Change<Option<Arc<Batch>>> {
         let batch = self.core.state().ledger.next_batch(kind);
         let Some(batch) = batch.map_err(|_| FamilyError::Damaged("no number is left"))? else { return Ok(Ok(None)) };
         let family = self.existing(VolumeId { kind, day: batch.day() })?;
         let drafts: Vec<_> = (0..2).flat_map(|_| self.core.draft_batch(&batch, &family)).collect();
-        match unless_full(self.prepare(&family, drafts.len()))? {
-            Ok(()) => {}
-            Err(full) => return Ok(Err(full)),
+        let prepared = self.begin_heads().and_then(|()| self.prepare(&family, drafts.len()));
+        if let Err(full) = unless_full(prepared)? {
+            return Ok(Err(full));
         }
         for draft in drafts {
             let position = family.place(self.core.random())?;
@@ -178,6 +181,10 @@ impl Writer {
         // A window that is not open now is opened by the next put, if there is space.
         unless_full(family.sealed(batch.ids().len()))?.unwrap_or_default();
         family.sync()?;
+        self.heads.write(match (self.announced(), kind) {
+            ([_, chunks], Kind::Letter) => [batch.head(), chunks],
+            ([letters, _], Kind::Chunk) => [letters, batch.head()],
+        })?;
         self.core.state_mut().ledger.publish(kind, Arc::clone(&batch));
         Ok(Ok(Some(batch)))
     }
@@ -195,6 +202,20 @@ impl Writer {
     /// Gives back whatever space the store can do without; whether there was any.
     fn make_room(&self) -> std::io::Result<bool> {
         Ok(self.home.spare.give_back(&*self.home.disk)? | self.give_back()?)
+    }
+
+    /// The ends of the chains of letters and of chunks.
+    fn announced(&self) -> [Head; 2] {
+        let state = self.core.state();
+        [Kind::Letter, Kind::Chunk].map(|kind| state.ledger.head(kind))
+    }
+
+    /// Makes the file of heads, if there was no space for it when the store was opened.
+    fn begin_heads(&mut self) -> std::io::Result<()> {
+        if self.heads.file().is_none() {
+            self.heads = Heads::begin(&*self.home.disk, &self.home.root, &self.config.relay, self.announced())?;
+        }
+        if self.heads.file().is_some() { Ok(()) } else { Err(std::io::ErrorKind::StorageFull.into()) }
     }
 
     /// The families of a day, or of the latest one, with space for what will come.

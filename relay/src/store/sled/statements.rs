@@ -1,6 +1,6 @@
-//! Statements as files. They are public, few and small, and change seldom.
+//! Statements as files, as those of a store of journals are. They are public, few and small, and change seldom.
 
-use super::super::{Shelf, StatementName};
+use super::super::{Shelf, StatementName, read_statement, statement_file};
 use super::files;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ impl Statements {
     }
 
     pub(super) fn put(&self, shelf: Shelf, name: &StatementName, bytes: &[u8]) -> io::Result<()> {
-        files::write(&self.folder(shelf), name.as_str(), bytes)
+        files::write(&self.folder(shelf), name.as_str(), &statement_file(bytes))
     }
 
     pub(super) fn get(&self, shelf: Shelf, name: &StatementName) -> io::Result<Option<Vec<u8>>> {
-        files::read(&self.folder(shelf).join(name.as_str()))
+        read_statement(&self.folder(shelf).join(name.as_str()))
     }
 
     pub(super) fn list(&self, shelf: Shelf) -> io::Result<Vec<StatementName>> {

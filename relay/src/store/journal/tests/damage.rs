@@ -1,13 +1,18 @@
 //! Blocks that go bad: noticed, counted, and the rest is served.
 
+use super::super::disk::Disk as _;
 use super::super::record::{HEADER, RECORD};
 use super::super::{Damage, JournalStore};
 use super::power::{block_on, open};
-use super::sim::Sim;
+use super::sim::{Fault, Sim};
 use crate::store::conformance::{burn_key, chunk, day, envelope, id, letter, stored};
-use crate::store::{BurnOutcome, Kind, OpenError, PutOutcome, Store as _, StoreError};
+use crate::store::{
+    BurnOutcome, Kind, OpenError, PutOutcome, STATEMENT_MAX, Shelf, StatementName, Store as _, StoreError,
+};
+use chacha20::ChaCha20Rng;
 use cssr_proto::index::Batch;
-use std::path::PathBuf;
+use rand_core::{Rng as _, SeedableRng as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const LISTED: u64 = 12;
@@ -50,8 +55,14 @@ fn flip(sim: &Sim, path: &str, offset: usize) {
     sim.change(path.as_ref(), |bytes| bytes[offset] ^= 0x10);
 }
 
+/// Puts another file in the place of one.
+fn write(sim: &Sim, path: &Path, bytes: &[u8]) {
+    let file = sim.create(path).unwrap();
+    file.write_at(bytes, 0).unwrap();
+    file.sync().unwrap();
+}
+
 fn without_index(sim: &Sim) {
-    use super::super::disk::Disk as _;
     let indexes = sim.files().into_iter().filter(|path| path.ends_with("index"));
     indexes.for_each(|path| sim.remove(&path).unwrap());
 }
@@ -294,6 +305,183 @@ fn a_batch_that_is_lost_is_counted_and_the_chain_goes_on() {
             }
         }
         assert_eq!(lost, 2, "two pairs of copies");
+    });
+}
+
+/// Puts garbage in the place of two records, of each two there are, until the last batch is gone.
+async fn without_the_last_batch(sim: &Sim, of: u32, last: &Batch) -> (Sim, JournalStore) {
+    let path = PathBuf::from(format!("/store/days/letters-{}/journal", day(of).0));
+    let bytes = sim.read(&path);
+    let records: Vec<_> = (0..bytes.len() / RECORD).filter(|n| bytes[n * RECORD..][..8] != [0; 8]).collect();
+    for (n, first) in records.iter().enumerate() {
+        for second in &records[n + 1..] {
+            let sim = sim.copy();
+            sim.change(&path, |content| {
+                [first, second].iter().for_each(|record| content[**record * RECORD + 200] ^= 1)
+            });
+            let store = open(&sim, 1).unwrap();
+            let listed = store.batches_from(Kind::Letter, last.number(), 1).await.unwrap();
+            if listed.is_empty() {
+                return (sim, store);
+            }
+        }
+    }
+    panic!("there are two copies");
+}
+
+/// Nothing but `heads` tells of the newest batch when both copies are bad and the store was not closed.
+#[test]
+fn the_number_of_the_newest_batch_is_not_given_again_though_both_copies_are_bad() {
+    block_on(async {
+        // With a batch of its day before it, and without.
+        for number in [0, 1] {
+            let sim = Sim::new(0);
+            let store = open(&sim, 0).unwrap();
+            for seed in 0..3 {
+                stored(&store, letter(seed, day(0))).await;
+            }
+            store.seal(Kind::Letter).await.unwrap();
+            stored(&store, letter(3, day(number))).await;
+            let last = store.seal(Kind::Letter).await.unwrap().unwrap();
+            assert_eq!(last.number(), 2);
+            // As a kill leaves it.
+            let (sim, damaged) = without_the_last_batch(&sim.copy(), number, &last).await;
+            drop(store);
+            assert_eq!(damaged.head(Kind::Letter).await.unwrap(), last.head());
+            assert_eq!(damaged.damage().batches, 1);
+            assert!(damaged.is_damaged());
+            stored(&damaged, letter(4, day(1))).await;
+            let next = damaged.seal(Kind::Letter).await.unwrap().unwrap();
+            assert!(last.head().follow(&next).is_ok(), "couriers that have the last one find no fork");
+            assert_eq!(next.number(), 3);
+            drop(damaged);
+            let again = open(&sim, 2).unwrap();
+            assert_eq!((again.head(Kind::Letter).await.unwrap(), again.damage().batches), (next.head(), 1));
+        }
+    });
+}
+
+/// Whenever the power is cut, and whatever is left of the journal.
+#[test]
+fn no_number_that_was_announced_is_given_again_after_a_power_cut() {
+    block_on(async {
+        let mut announced_with = [0; 4];
+        for cut in 0..120 {
+            let sim = Sim::new(cut);
+            let store = open(&sim, 0).unwrap();
+            stored(&store, letter(0, day(0))).await;
+            sim.fail(Some(Fault::PowerCut(cut % 60)));
+            let mut announced = store.head(Kind::Letter).await.unwrap();
+            for seed in 1..4 {
+                match store.seal(Kind::Letter).await {
+                    Ok(Some(batch)) => announced = batch.head(),
+                    Ok(None) => panic!("a letter waits"),
+                    Err(_) => break,
+                }
+                if store.put(letter(seed, day(0))).await.is_err() {
+                    break;
+                }
+            }
+            drop(store);
+            sim.fail(None);
+            sim.power_cycle();
+            sim.change(&journal(), |content| content.iter_mut().for_each(|byte| *byte = byte.wrapping_add(91)));
+            let store = open(&sim, 1).unwrap();
+            let head = store.head(Kind::Letter).await.unwrap();
+            let same = head == announced || head.number() == announced.number() + 1;
+            assert!(same, "cut {cut}: {head:?} and {announced:?}");
+            announced_with[announced.number() as usize] += 1;
+        }
+        assert!(announced_with.iter().all(|times| *times > 2), "{announced_with:?}");
+    });
+}
+
+#[test]
+fn a_store_without_its_heads_opens_and_has_them_again() {
+    block_on(async {
+        let (sim, batches) = filled().await;
+        let heads = PathBuf::from("/store/heads");
+        let before = sim.read(&heads);
+        for harm in 0..3 {
+            match harm {
+                0 => sim.remove(&heads).unwrap(),
+                1 => write(&sim, &heads, &before[..4_096]),
+                _ => sim.change(&heads, |content| content.iter_mut().for_each(|byte| *byte ^= 1)),
+            }
+            let store = open(&sim, 1).unwrap();
+            assert_eq!(store.batches(Kind::Letter, day(0)).await.unwrap()[..2], batches);
+            assert_eq!(store.damage(), Damage::default());
+            let next = store.seal(Kind::Letter).await.unwrap();
+            assert_eq!(next.is_some(), harm == 0);
+            assert_eq!(sim.read(&heads).len(), before.len());
+            let sim = sim.copy();
+            without_index(&sim);
+            sim.change(&journal(), |content| content.fill(7));
+            drop(store);
+            let head = open(&sim, 2).unwrap().head(Kind::Letter).await.unwrap();
+            assert_eq!(head.number(), 3);
+        }
+    });
+}
+
+/// Begins as CBOR of an array does, and has no period.
+fn some_statement(length: usize) -> Vec<u8> {
+    let mut statement = vec![0; length];
+    ChaCha20Rng::from_seed([7; 32]).fill_bytes(&mut statement);
+    statement.iter_mut().take(1).for_each(|byte| *byte = 0x82);
+    statement
+}
+
+/// Nor is one that was misread taken for what an earlier version wrote.
+#[test]
+fn a_statement_of_which_both_copies_are_bad_is_refused() {
+    block_on(async {
+        let name = || StatementName::new("name").unwrap();
+        let path = PathBuf::from("/store/statements/notes/name");
+        for length in [0, 1, 700, 4_060, 4_061, 8_192, STATEMENT_MAX] {
+            let statement = some_statement(length);
+            let sim = Sim::new(0);
+            let store = open(&sim, 0).unwrap();
+            store.put_statement(Shelf::Notes, name(), statement.clone()).await.unwrap();
+            let read = async || store.statement(Shelf::Notes, name()).await;
+            let half = sim.read(&path).len() / 2;
+            for (first, second) in [(0, 0), (0, 3), (0, 4 + length), (4 + length / 2, 4 + length + 31)] {
+                let sound = sim.read(&path);
+                sim.change(&path, |content| content[first] ^= 1);
+                assert_eq!(read().await.unwrap().as_ref(), Some(&statement), "{length}");
+                sim.change(&path, |content| content[half + second] ^= 1);
+                assert!(matches!(read().await, Err(StoreError::Unreadable(_))), "{length}: {first} and {second}");
+                sim.change(&path, |content| *content = sound);
+            }
+            let sector = |at: usize| (path.as_path(), (at / 512) as u64);
+            sim.spoil(&[sector(half)]);
+            assert_eq!(read().await.unwrap().as_ref(), Some(&statement), "{length}");
+            sim.spoil(&[sector(0), sector(half + length)]);
+            assert!(matches!(read().await, Err(StoreError::Unreadable(_))), "{length}");
+            sim.spoil(&[]);
+            assert_eq!(read().await.unwrap().as_ref(), Some(&statement), "{length}");
+        }
+    });
+}
+
+#[test]
+fn a_statement_that_an_earlier_version_wrote_is_read_and_is_there_twice_when_it_is_written_again() {
+    block_on(async {
+        let name = || StatementName::new("name").unwrap();
+        let path = PathBuf::from("/store/statements/notes/name");
+        for length in [1, 700, 4_096, 8_192, 16_384, 20_000] {
+            let statement = some_statement(length);
+            let sim = Sim::new(0);
+            let store = open(&sim, 0).unwrap();
+            write(&sim, &path, &statement);
+            assert_eq!(store.statement(Shelf::Notes, name()).await.unwrap().as_ref(), Some(&statement), "{length}");
+            sim.spoil(&[(&path, 0)]);
+            assert!(matches!(store.statement(Shelf::Notes, name()).await, Err(StoreError::Unreadable(_))));
+            sim.spoil(&[]);
+            store.put_statement(Shelf::Notes, name(), statement.clone()).await.unwrap();
+            sim.change(&path, |content| content[5] ^= 1);
+            assert_eq!(store.statement(Shelf::Notes, name()).await.unwrap().as_ref(), Some(&statement), "{length}");
+        }
     });
 }
 

@@ -44,16 +44,63 @@ fn after_a_failed_sync_nothing_is_acknowledged_but_reads_and_expiry_go_on() {
     });
 }
 
+/// Nor does a second attempt, which might succeed and would prove nothing.
 #[test]
 fn a_failed_seal_announces_nothing() {
     block_on(async {
+        // Two records are written, more space is made, which may be missing, all that is synced, and then the head.
+        let broken = (0..6).map(Fault::Broken).chain([0, 1, 3, 4, 5].map(|call| Fault::Full(call, 1)));
+        for fault in broken.chain((0..2).map(|sync| Fault::BrokenSyncs(sync, 1))) {
+            for seed in 0..4 {
+                let sim = Sim::new(seed);
+                let store = open(&sim, 0).unwrap();
+                stored(&store, letter(1, day(0))).await;
+                sim.fail(Some(fault));
+                for _ in 0..2 {
+                    assert!(matches!(store.seal(Kind::Letter).await, Err(StoreError::Failed(_))), "{fault:?}");
+                    assert_eq!(store.head(Kind::Letter).await.unwrap().number(), 0, "{fault:?}");
+                    assert!(store.batches(Kind::Letter, day(0)).await.unwrap().is_empty());
+                }
+                assert!(store.close().await.is_err());
+                drop(store);
+                if seed % 2 == 0 {
+                    sim.power_cycle();
+                }
+                let store = open(&sim, 1).unwrap();
+                // It was all written, or is sealed now.
+                store.seal(Kind::Letter).await.unwrap();
+                assert_eq!(store.head(Kind::Letter).await.unwrap().number(), 1, "{fault:?}");
+                assert_eq!((store.damage().envelopes, store.damage().batches), (0, 0));
+            }
+        }
+    });
+}
+
+/// A full disk takes no new file, and lets what is there be written over.
+#[test]
+fn a_store_that_was_opened_on_a_full_disk_seals_as_soon_as_it_can() {
+    block_on(async {
+        use super::super::disk::Disk as _;
         let sim = Sim::new(0);
         let store = open(&sim, 0).unwrap();
         stored(&store, letter(1, day(0))).await;
-        sim.fail(Some(Fault::BrokenSyncs(0, 1)));
-        assert!(matches!(store.seal(Kind::Letter).await, Err(StoreError::Failed(_))));
+        drop(store);
+        let before = sim.copy();
+        sim.no_more_space();
+        let store = open(&sim, 1).unwrap();
+        assert_eq!(store.seal(Kind::Letter).await.unwrap().unwrap().number(), 1, "in the file that is there");
+        drop(store);
+
+        // A store of before has no such file.
+        before.remove("/store/heads".as_ref()).unwrap();
+        before.no_more_space();
+        let store = open(&before, 1).unwrap();
+        for _ in 0..2 {
+            assert_eq!(store.seal(Kind::Letter).await, Err(StoreError::NoSpace));
+        }
         assert_eq!(store.head(Kind::Letter).await.unwrap().number(), 0);
-        assert!(store.batches(Kind::Letter, day(0)).await.unwrap().is_empty());
+        before.space_again();
+        assert_eq!(store.seal(Kind::Letter).await.unwrap().unwrap().number(), 1);
     });
 }
 

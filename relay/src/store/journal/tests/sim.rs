@@ -159,6 +159,11 @@ impl Sim {
         self.world().no_more_space = true;
     }
 
+    /// From now on there is space again.
+    pub(super) fn space_again(&self) {
+        self.world().no_more_space = false;
+    }
+
     /// From now on so many syncs of files are done, and then they wait; `None`: none waits.
     pub(super) fn permit_syncs(&self, permitted: Option<u64>) {
         self.world().permitted = permitted;
@@ -513,6 +518,10 @@ impl DiskFile for SimFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut world = self.sim.world();
+        let end = offset + bytes.len() as u64;
+        if world.no_more_space && end > world.inodes[self.inode].volatile.length {
+            return Err(ErrorKind::StorageFull.into());
+        }
         let failed = world.call();
         let keep = match &failed {
             Ok(()) => bytes.len(),
