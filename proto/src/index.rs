@@ -72,6 +72,12 @@ impl Batch {
         to_vec(self)
     }
 
+    /// What stands before the ids in CDDL `batch`; nothing stands behind them. For whoever sends a batch piece by piece.
+    #[must_use]
+    pub fn before_ids(&self) -> Vec<u8> {
+        to_vec(&BeforeIds(self))
+    }
+
     /// The number, from 1.
     #[must_use]
     pub const fn number(&self) -> u64 {
@@ -141,9 +147,21 @@ impl std::fmt::Debug for Batch {
 
 impl<C> Encode<C> for Batch {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
-        e.array(4)?.u64(self.number)?.u32(self.day.0)?;
-        self.previous.encode(e, ctx)?;
-        e.bytes(&self.id_bytes())?.ok()
+        BeforeIds(self).encode(e, ctx)?;
+        self.ids.iter().try_for_each(|id| e.writer_mut().write_all(&id.0)).map_err(encode::Error::write)
+    }
+}
+
+/// All of a batch but its ids themselves.
+struct BeforeIds<'a>(&'a Batch);
+
+impl<C> Encode<C> for BeforeIds<'_> {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
+        let Batch { number, day, previous, ids } = self.0;
+        e.array(4)?.u64(*number)?.u32(day.0)?;
+        previous.encode(e, ctx)?;
+        // At most 65,536 of 16 bytes.
+        e.bytes_len((ids.len() * ENVELOPE_ID) as u64)?.ok()
     }
 }
 
@@ -260,11 +278,27 @@ impl Index {
     pub fn to_bytes(&self) -> Vec<u8> {
         to_vec(self)
     }
+
+    /// What stands before so many batches in CDDL `index`; they follow each other, and nothing stands behind them.
+    #[must_use]
+    pub fn before_batches(count: usize) -> Vec<u8> {
+        to_vec(&BeforeBatches(count as u64))
+    }
+}
+
+/// All of an index but its batches themselves.
+struct BeforeBatches(u64);
+
+impl<C> Encode<C> for BeforeBatches {
+    fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        e.array(self.0)?.ok()
+    }
 }
 
 impl<C> Encode<C> for Index {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> Result<(), encode::Error<W::Error>> {
-        self.batches.encode(e, ctx)
+        BeforeBatches(self.batches.len() as u64).encode(e, ctx)?;
+        self.batches.iter().try_for_each(|batch| batch.encode(e, ctx))
     }
 }
 

@@ -94,7 +94,7 @@ async fn seal<S: Store>(relay: &Shared<S>, kind: Kind, all: bool, now: Moment) -
     let mut pending = Some(first);
     while pending.is_some_and(|pending| pending.day < relay.today.get() || due(pending.count, oldest)) {
         let Some(batch) = relay.store.seal(kind).await? else { break };
-        relay.index.forget(batch.day());
+        relay.index.sealed(kind, batch.day());
         relay.sealed.send_modify(|sealed| *sealed = sealed.wrapping_add(1));
         relay.monitor.sealed(kind, batch.ids().len(), relay.counts.totals());
         relay.trouble.sealed(kind, batch.ids().len());

@@ -1,6 +1,7 @@
 //! Answers as streams of frames that are made as they are taken.
 
 use super::answers::Frames;
+use crate::index::DayIndex;
 use crate::lane::Lane;
 use cssr_proto::frame::{Fields, Frame, Head};
 use cssr_proto::request::RequestKind;
@@ -45,16 +46,33 @@ impl To {
         error(self.request, code)
     }
 
-    /// Bytes, in large frames, without a copy of the whole. If they are many, most of them come by the lane.
+    /// Bytes, in large frames, without a copy of the whole.
     pub(super) fn bytes<B: AsRef<[u8]> + Send + Sync + ?Sized + 'static>(self, bytes: Arc<B>, lane: &Lane) -> Frames {
+        self.in_pieces((*bytes).as_ref().len(), lane, move |head, start| {
+            let rest = (*bytes).as_ref().get(start..)?;
+            Frame::large(head, &Fields::NONE, rest.get(..ENVELOPE).unwrap_or(rest)).ok()
+        })
+    }
+
+    /// An index, likewise.
+    pub(super) fn index(self, index: Arc<DayIndex>, lane: &Lane) -> Frames {
+        self.in_pieces(index.length(), lane, move |head, start| {
+            Frame::large(head, &Fields::NONE, &index.piece(start)).ok()
+        })
+    }
+
+    /// So many bytes, in the frames that are made for each place. If they are many, most of them come by the lane.
+    fn in_pieces(
+        self,
+        length: usize,
+        lane: &Lane,
+        frame: impl Fn(Head, usize) -> Option<Frame> + Clone + Send + 'static,
+    ) -> Frames {
         // An answer is far below 2^32 frames; no frame would be made of one that is not.
-        let parts = u32::try_from((*bytes).as_ref().len().div_ceil(ENVELOPE).max(1)).unwrap_or_default();
+        let parts = u32::try_from(length.div_ceil(ENVELOPE).max(1)).unwrap_or_default();
         let frame = move |part| {
             let start = usize::try_from(part).ok()?.checked_mul(ENVELOPE)?;
-            let rest = (*bytes).as_ref().get(start..)?;
-            let piece = rest.get(..ENVELOPE).unwrap_or(rest);
-            let head = Head { kind: self.kind.byte() | ANSWER_BIT, request: self.request, part, parts };
-            Frame::large(head, &Fields::NONE, piece).ok()
+            frame(Head { kind: self.kind.byte() | ANSWER_BIT, request: self.request, part, parts }, start)
         };
         let (first, lane) = (stream::iter((0..parts.min(SHORT)).map_while(frame.clone())), lane.clone());
         let later = stream::iter((SHORT..parts).map_while(frame)).then(move |frame| {

@@ -125,7 +125,7 @@ impl<S: Store> Requests<S> {
             Request::Notes => to.bytes(Arc::clone(&view.notes), &shared.lane),
             Request::Index(day) => to.later(async move {
                 let index = shared.index.get(&*shared.store, day).await.map_err(|error| shared.store_failed(&error))?;
-                Ok(to.bytes(index, &shared.lane))
+                Ok(to.index(index, &shared.lane))
             }),
             Request::Group(asked) => {
                 let size = view.served.as_ref().ok_or(ErrorCode::NotReady)?.policy.group;
