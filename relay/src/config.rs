@@ -143,8 +143,9 @@ pub struct Limits {
     /// Chunks of all connections that are being made durable, apart, so that they do not keep letters waiting. Default:
     /// 1,024 (16 MiB), four times what the store takes in one go.
     pub chunks_in_flight: usize,
-    /// Publications of all connections that are being verified. Default: 4, of a megabyte each; offices
-    /// publish a few times a day.
+    /// Publications of all connections that are being verified and written, shared as connections are, and as many notes of
+    /// couriers, shared among them. Default: 8, so that one network gets four; of 64 KiB each, and a megabyte for notes.
+    /// Offices publish a few times a day.
     pub publications: usize,
     /// How long the WebSocket upgrade and the session handshake may take. Default: 30 s, several round trips through Tor.
     pub handshake_timeout: Duration,
@@ -175,7 +176,7 @@ impl Default for Limits {
             requests_in_flight: 64,
             letters_in_flight: 1_024,
             chunks_in_flight: 1_024,
-            publications: 4,
+            publications: 8,
             handshake_timeout: Duration::from_secs(30),
             silence_timeout: Duration::from_secs(120),
             ping_interval: Duration::from_secs(45),

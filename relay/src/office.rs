@@ -1,18 +1,20 @@
 //! What the office has said: takes publications, keeps them in the store, serves the newest (protocol, section 14).
 
 mod notes;
+mod offered;
 mod sent;
 mod shelves;
 mod validity;
 
 use crate::store::{Lives, Shelf, StatementName, Store, StoreError};
 use cssr_proto::keys::RelayPublicKey;
-use cssr_proto::publication::{Notes, Publication, SeatStatementBytes, Statements};
+use cssr_proto::publication::{Notes, Publication, Statements};
 use cssr_proto::{
-    Accepted, Bytes, CheckedNote, Day, Directory, Fingerprint, Hash, List, Note, Policy, Pool, Roster, SeatStatement,
-    Signed, Unverified, UnverifiedDirectory,
+    Bytes, CheckedNote, Day, Directory, Fingerprint, Hash, List, Note, Policy, Pool, Roster, Signed, Unverified,
+    UnverifiedDirectory,
 };
-use notes::{NoteBook, Offer};
+use notes::NoteBook;
+use offered::{Change, Offered};
 use sent::Sent;
 use std::sync::{Arc, PoisonError, RwLock};
 use validity::Validity;
@@ -34,11 +36,11 @@ pub(crate) struct Office<S> {
     sent: Sent,
 }
 
-/// What is held.
+/// What is held. A copy shares what it can: it is made for each publication, and most change little.
 #[derive(Clone)]
 struct Book {
-    pool: Pool,
-    notes: NoteBook,
+    pool: Arc<Pool>,
+    notes: Arc<NoteBook>,
     served: Option<Arc<Served>>,
     left_out: Vec<LeftOut>,
 }
@@ -50,13 +52,6 @@ struct LeftOut {
     name: StatementName,
     /// It, or what it names, cannot be read.
     unreadable: bool,
-}
-
-/// What a publication makes of the book.
-struct Change {
-    new: Book,
-    /// To be kept first.
-    directory: Option<Directory>,
 }
 
 /// What requests are answered from.
@@ -162,21 +157,13 @@ impl<S: Store> Office<S> {
 
     /// Takes a publication whole, or refuses it whole. It is on disk before this returns.
     pub(crate) async fn publish(&self, publication: Publication, today: Day) -> Result<(), Refused> {
+        let offered = self.check(publication).await?;
         let mut book = self.book.lock().await;
-        let (card, held) = (self.card, book.clone());
-        let change = match publication {
-            Publication::Roster(roster) => blocking(move || with_roster(held, roster.as_slice(), today)).await?,
-            Publication::SeatStatements(list) => blocking(move || with_seat_statements(held, &list, today)).await?,
-            Publication::Note(note, directory) => {
-                let note = Unverified::<Note>::from_bytes(note.as_slice()).map_err(|_| Refused::Statement)?;
-                let directory = match directory {
-                    Some(directory) => Arc::new(directory.as_slice().to_vec()),
-                    None => self.directory(note.names_directory()).await?.ok_or(Refused::Statement)?,
-                };
-                blocking(move || with_note(held, card, note, &directory, today)).await?
-            }
-            _ => return Err(Refused::Statement),
-        }?;
+        if offered.is_refused_by(&book) {
+            return Err(Refused::Statement);
+        }
+        let held = book.clone();
+        let change = blocking(move || offered.onto(held, today)).await??;
         // A publication that is known already changes nothing, and is not refused.
         if let Some(Change { new, directory }) = change {
             if let Some(directory) = directory {
@@ -188,12 +175,33 @@ impl<S: Store> Office<S> {
         Ok(())
     }
 
+    /// Refuses what can be refused while others publish.
+    async fn check(&self, publication: Publication) -> Result<Offered, Refused> {
+        let card = self.card;
+        match publication {
+            Publication::Roster(roster) => blocking(move || Offered::roster(&roster, card)).await?,
+            Publication::SeatStatements(list) => {
+                let view = self.view();
+                blocking(move || Offered::seats(&list, view.roster.as_ref())).await?
+            }
+            Publication::Note(note, directory) => {
+                let note = Unverified::<Note>::from_bytes(note.as_slice()).map_err(|_| Refused::Statement)?;
+                let directory = match directory {
+                    Some(directory) => Arc::new(directory.as_slice().to_vec()),
+                    None => self.directory(note.names_directory()).await?.ok_or(Refused::Statement)?,
+                };
+                blocking(move || Offered::note(note, &directory, card)).await?
+            }
+            _ => Err(Refused::Statement),
+        }
+    }
+
     /// Forgets what the day has outdated.
     pub(crate) async fn forget(&self, today: Day) -> Result<(), StoreError> {
         let mut book = self.book.lock().await;
         let mut new = book.clone();
-        new.pool.forget_outdated(today);
-        new.notes.forget_before(today.minus(self.lives().letters + NOTE_DAYS));
+        Arc::make_mut(&mut new.pool).forget_outdated(today);
+        Arc::make_mut(&mut new.notes).forget_before(today.minus(self.lives().letters + NOTE_DAYS));
         shelves::forget_mended(&mut new)?;
         shelves::save(&*self.store, &book, &new).await?;
         shelves::sweep_directories(&*self.store, &new).await?;
@@ -221,58 +229,6 @@ fn verify(card: Fingerprint, note: Unverified<Note>, directory: &[u8]) -> Option
     let note = directory.verify_note(note).ok()?;
     let directory = directory.verify_on(note.day).ok()?;
     Some((note, directory))
-}
-
-fn with_roster(held: Book, roster: &[u8], today: Day) -> Result<Option<Change>, Refused> {
-    let mut new = held;
-    let roster = Unverified::<Roster>::from_bytes(roster).map_err(|_| Refused::Statement)?;
-    match new.pool.accept_roster(roster, today) {
-        Err(_) => Err(Refused::Statement),
-        Ok(Accepted::Known) => Ok(None),
-        Ok(Accepted::New) => {
-            // They name directories with the roster before, and cannot become valid any more.
-            new.notes.drop_proposals();
-            let number = new.pool.roster().map_or(0, |roster| roster.number.get());
-            tracing::info!(number, "a new roster; it is served once a note names it");
-            Ok(Some(Change { new, directory: None }))
-        }
-    }
-}
-
-fn with_seat_statements(held: Book, statements: &[SeatStatementBytes], today: Day) -> Result<Option<Change>, Refused> {
-    let mut new = held;
-    let mut any = false;
-    for bytes in statements {
-        let statement = SeatStatement::from_bytes(bytes.as_slice()).map_err(|_| Refused::Statement)?;
-        let accepted = new.pool.accept_seat_statement(statement, today).map_err(|_| Refused::Statement)?;
-        any |= accepted == Accepted::New;
-    }
-    Ok(any.then_some(Change { new, directory: None }))
-}
-
-fn with_note(
-    held: Book,
-    card: Fingerprint,
-    note: Unverified<Note>,
-    directory: &[u8],
-    today: Day,
-) -> Result<Option<Change>, Refused> {
-    let mut new = held;
-    let newest = new.pool.roster().ok_or(Refused::Statement)?.hash();
-    let (note, directory) = verify(card, note, directory).ok_or(Refused::Statement)?;
-    // Sources refuse a note from after the announced day.
-    if directory.roster().hash() != newest || note.day > today {
-        return Err(Refused::Statement);
-    }
-    match new.notes.offer(note, &directory) {
-        Offer::Outdated => Err(Refused::Statement),
-        Offer::Known => Ok(None),
-        Offer::Proposed => Ok(Some(Change { new, directory: Some(directory) })),
-        Offer::Valid(note) => {
-            new.served = Some(Arc::new(Served::new(&note, &directory)));
-            Ok(Some(Change { new, directory: Some(directory) }))
-        }
-    }
 }
 
 /// Verifying a directory of 16 full desks takes tens of milliseconds, which no other connection should wait for.

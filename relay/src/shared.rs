@@ -14,13 +14,14 @@ use crate::tariff::Tariff;
 use crate::today::{ClockJump, DayPassed, NoDay, Today};
 use crate::trouble::Trouble;
 use crate::works::Works;
+use cssr_proto::CourierNumber;
 use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::session::Announcement;
 use cssr_proto::wire_error::ErrorCode;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 /// One relay, while it runs.
 pub(crate) struct Shared<S> {
@@ -44,7 +45,8 @@ pub(crate) struct Shared<S> {
     forwarders: Vec<IpAddr>,
     letters: Arc<Shares>,
     chunks: Arc<Shares>,
-    pub(crate) publications: Arc<Semaphore>,
+    publications: Arc<Shares>,
+    notes: Arc<Shares>,
     pub(crate) works: Works,
     pub(crate) trouble: Trouble,
     room: Quotas,
@@ -105,7 +107,8 @@ impl<S: Store> Shared<S> {
             forwarders,
             letters: Shares::new(limits.letters_in_flight),
             chunks: Shares::new(limits.chunks_in_flight),
-            publications: Arc::new(Semaphore::new(limits.publications)),
+            publications: Shares::new(limits.publications),
+            notes: Shares::new(limits.publications),
             works: Works::default(),
             trouble,
             room,
@@ -141,6 +144,15 @@ impl<S: Store> Shared<S> {
         match kind {
             Kind::Letter => &self.letters,
             Kind::Chunk => &self.chunks,
+        }
+    }
+
+    /// A place for a publication, by a courier or by anybody; `None` if there is none for it.
+    pub(crate) fn place_to_publish(&self, holder: Holder, courier: Option<CourierNumber>) -> Option<Place> {
+        // Without a courier's note nobody can send after some days: nobody else may keep it waiting.
+        match courier {
+            Some(courier) => self.notes.take(Holder::courier(courier)),
+            None => self.publications.take(holder),
         }
     }
 

@@ -5,6 +5,7 @@
 //! `1/(n + 1)` each, and as much is left for whoever comes next. Nothing must be known of holders beforehand, and nothing
 //! is remembered of who holds nothing.
 
+use cssr_proto::CourierNumber;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const IPV4_PREFIX: usize = 3;
 const IPV6_PREFIX: usize = 6;
 
-/// Who holds places, for as long as it does: all connections from one address prefix, or by one way, or one connection.
+/// Who holds places, for as long as it does: all connections from one address prefix, or by one way, or one connection, or a
+/// courier.
 ///
 /// A number that means something to this process only: no address is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +27,11 @@ impl Holder {
     /// All who come in by one of several listeners.
     pub(crate) const fn listener(number: usize) -> Self {
         Self(number as u64)
+    }
+
+    /// A courier, wherever it comes from.
+    pub(crate) const fn courier(number: CourierNumber) -> Self {
+        Self(number.get())
     }
 }
 

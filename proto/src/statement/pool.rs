@@ -11,6 +11,7 @@ use crate::time::{Day, Epoch};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 /// How many weeks ahead a prekey may lie. Seats publish eight; the rest is for clocks and changes of policy.
 const EPOCHS_AHEAD: u32 = 12;
@@ -19,14 +20,15 @@ const SEAT_KEYS: usize = 8;
 /// Days that a seat key is kept after its last one: as long as any office's relay lists what was written under it.
 const SEAT_KEY_DAYS: u32 = 60;
 
-/// The newest roster and the statements of its seats. What it holds does not depend on the order of arrival.
+/// The newest roster and the statements of its seats. What it holds does not depend on the order of arrival. A copy shares
+/// the statements of seats.
 #[derive(Clone, Debug)]
 pub struct Pool {
     card: Fingerprint,
     roster: Option<Signed<Roster>>,
-    seat_keys: BTreeMap<SeatId, BTreeMap<Place, Signed<SeatKey>>>,
+    seat_keys: BTreeMap<SeatId, BTreeMap<Place, Arc<Signed<SeatKey>>>>,
     /// For each seat and epoch, the one with the smallest hash.
-    prekeys: BTreeMap<(SeatId, Epoch), Signed<Prekey>>,
+    prekeys: BTreeMap<(SeatId, Epoch), Arc<Signed<Prekey>>>,
 }
 
 /// The place of a seat key among those of its seat: from, through, hash. The first one makes room for others.
@@ -109,12 +111,12 @@ impl Pool {
 
     /// The seat keys that are held.
     pub fn seat_keys(&self) -> impl Iterator<Item = &Signed<SeatKey>> {
-        self.seat_keys.values().flat_map(BTreeMap::values)
+        self.seat_keys.values().flat_map(BTreeMap::values).map(|key| &**key)
     }
 
     /// The prekeys that are held.
     pub fn prekeys(&self) -> impl Iterator<Item = &Signed<Prekey>> {
-        self.prekeys.values()
+        self.prekeys.values().map(|prekey| &**prekey)
     }
 
     /// Takes a roster that is the first one, or follows the one that is held. What its seats no longer vouch for is
@@ -164,7 +166,7 @@ impl Pool {
         self.forget_outdated(today);
         let place = (key.from, key.through, Reverse(key.hash()));
         let keys = self.seat_keys.entry((key.desk, key.seat)).or_default();
-        if keys.insert(place, key).is_some() {
+        if keys.insert(place, Arc::new(key)).is_some() {
             return Ok(Accepted::Known);
         }
         if keys.len() > SEAT_KEYS {
@@ -233,15 +235,15 @@ fn check_succession(held: &Signed<Roster>, offered: &Signed<Roster>) -> Result<(
 }
 
 /// Of two statements about the same, the one with the smaller hash holds.
-fn keep_smaller<K: Ord, T>(entry: Entry<'_, K, Signed<T>>, new: Signed<T>) -> Result<Accepted, PoolError> {
+fn keep_smaller<K: Ord, T>(entry: Entry<'_, K, Arc<Signed<T>>>, new: Signed<T>) -> Result<Accepted, PoolError> {
     match entry {
         Entry::Vacant(place) => {
-            place.insert(new);
+            place.insert(Arc::new(new));
             Ok(Accepted::New)
         }
         Entry::Occupied(held) if held.get().hash() == new.hash() => Ok(Accepted::Known),
         Entry::Occupied(mut held) if new.hash() < held.get().hash() => {
-            held.insert(new);
+            held.insert(Arc::new(new));
             Ok(Accepted::New)
         }
         Entry::Occupied(_) => Err(PoolError::Outdated),

@@ -6,7 +6,7 @@ use super::frames::{To, error, one};
 use super::{group, mirror};
 use crate::office::Served;
 use crate::shared::Shared;
-use crate::shares::Holder;
+use crate::shares::{Holder, Place};
 use crate::store::{Kind, Store};
 use cssr_proto::frame::Frame;
 use cssr_proto::parcel::BurnKey;
@@ -19,7 +19,7 @@ use cssr_proto::{CourierNumber, CourierProof, EnvelopeId, Hash};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 /// An answer that is being made.
 pub(super) type Answering = BoxFuture<'static, Frames>;
@@ -31,6 +31,7 @@ pub(super) struct Requests<S> {
     role: Role,
     session: HandshakeHash,
     announcement: Announcement,
+    holder: Holder,
     changes: Changes<S>,
     /// What the last request was answered from, if it was for the directory.
     shown: Option<Arc<Served>>,
@@ -61,7 +62,7 @@ impl<S: Store> Requests<S> {
     ) -> Self {
         let changes = Changes::new(Arc::clone(&shared), session, announcement, holder);
         let reader = RequestReader::new(SEAT_PUBLICATION_MAX);
-        Self { shared, reader, role: Role::Fresh, session, announcement, changes, shown: None, stopped }
+        Self { shared, reader, role: Role::Fresh, session, announcement, holder, changes, shown: None, stopped }
     }
 
     /// How many requests may be unanswered.
@@ -140,7 +141,7 @@ impl<S: Store> Requests<S> {
             Request::Post(post) => return Ok(self.changes.post(to, post)),
             Request::Burn { id, key } => return Ok(self.changes.burn(to, id, BurnKey::from_bytes(key))),
             Request::Publish(publication) => {
-                let place = Arc::clone(&shared.publications).try_acquire_owned().map_err(|_| ErrorCode::Busy)?;
+                let place = shared.place_to_publish(self.holder, self.courier().ok()).ok_or(ErrorCode::Busy)?;
                 return Ok(by_itself(&self.shared, to, publish(shared, to, publication, place)));
             }
             Request::Drain(from) => mirror::frames(shared, to, self.courier()?, from, false, self.stopped.clone()),
@@ -229,12 +230,7 @@ async fn directory_by_hash<S: Store>(shared: Arc<Shared<S>>, to: To, hash: Hash)
     Ok(to.bytes(directory.unwrap_or_default(), &shared.lane))
 }
 
-async fn publish<S: Store>(
-    shared: Arc<Shared<S>>,
-    to: To,
-    publication: Publication,
-    _place: OwnedSemaphorePermit,
-) -> Frames {
+async fn publish<S: Store>(shared: Arc<Shared<S>>, to: To, publication: Publication, _place: Place) -> Frames {
     match shared.office.publish(publication, shared.today.get()).await {
         Ok(()) => to.done(),
         Err(crate::office::Refused::Statement) => to.error(ErrorCode::RefusedStatement),

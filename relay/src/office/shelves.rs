@@ -71,7 +71,7 @@ pub(super) async fn read<S: Store>(store: &S, card: Fingerprint) -> Result<Book,
             }
         }
     }
-    Ok(Book { pool, notes, served, left_out })
+    Ok(Book { pool: Arc::new(pool), notes: Arc::new(notes), served, left_out })
 }
 
 /// `None` for what the store cannot read: it must not keep the rest from being served.

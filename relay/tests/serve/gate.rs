@@ -17,6 +17,8 @@ pub struct Inner<S> {
     open: watch::Sender<bool>,
     /// Puts that have come to the gate.
     pub puts: watch::Sender<usize>,
+    /// Statements, likewise.
+    pub statements: watch::Sender<usize>,
     pub failing: AtomicBool,
     /// Envelopes that were read for couriers and sources.
     pub reads: AtomicUsize,
@@ -36,10 +38,11 @@ impl<S: Store> Gate<S> {
     fn with(store: S, closes: bool) -> Self {
         let (open, puts) = (watch::Sender::new(true), watch::Sender::new(0));
         let (failing, reads) = (AtomicBool::new(false), AtomicUsize::new(0));
-        Self(Arc::new(Inner { store, closes, open, puts, failing, reads }))
+        let statements = watch::Sender::new(0);
+        Self(Arc::new(Inner { store, closes, open, puts, statements, failing, reads }))
     }
 
-    /// From now on puts wait.
+    /// From now on puts wait, and statements.
     pub fn shut(&self) {
         self.0.open.send_replace(false);
     }
@@ -51,6 +54,11 @@ impl<S: Store> Gate<S> {
     /// Waits until so many puts have come in all.
     pub async fn puts(&self, number: usize) {
         self.0.puts.subscribe().wait_for(|puts| *puts >= number).await.unwrap();
+    }
+
+    /// Waits until so many statements have come in all.
+    pub async fn statements(&self, number: usize) {
+        self.0.statements.subscribe().wait_for(|statements| *statements >= number).await.unwrap();
     }
 
     pub fn store(&self) -> &S {
@@ -146,6 +154,8 @@ impl<S: Store> Store for Gate<S> {
     }
 
     async fn put_statement(&self, shelf: Shelf, name: StatementName, bytes: Vec<u8>) -> Result<(), StoreError> {
+        self.0.statements.send_modify(|statements| *statements += 1);
+        self.0.open.subscribe().wait_for(|open| *open).await.unwrap();
         self.check()?;
         self.0.store.put_statement(shelf, name, bytes).await
     }

@@ -4,10 +4,12 @@
 
 use crate::client::{Client, chunk, envelope, id, letter};
 use crate::kill::watch_for;
+use crate::office::{Office, publish_note, publish_roster, publish_seats};
 use crate::process::{Running, SEAL_AT_ONCE, configured, today};
 use chacha20::ChaCha20Rng;
 use cssr_proto::frame::{Frame, Head};
 use cssr_proto::index::{Head as ChainHead, letter_genesis};
+use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::postage::Challenge;
 use cssr_proto::request::{Post, Request};
 use cssr_proto::response::Response;
@@ -25,8 +27,9 @@ const HOSTILE: u64 = 50;
 /// How long it lasts, unless the environment says otherwise.
 const SECONDS: u64 = 4;
 const SECONDS_WANTED: &str = "CSSR_FLOOD_SECONDS";
-/// So that work takes no time to speak of where nothing is optimised.
-const LIMITS: &str = "letter_effort_most = 2\nchunk_effort_most = 2\n";
+/// So that work takes no time to speak of where nothing is optimised, and that those who publish nonsense have all places there
+/// are for it.
+const LIMITS: &str = "letter_effort_most = 2\nchunk_effort_most = 2\npublications = 1\n";
 /// What a relay may grow by that keeps 900 connections and all that is in flight in bounds.
 const MEMORY: u64 = 256 << 20;
 /// Envelopes that find their way in at the lowest price, and some that pay.
@@ -52,6 +55,7 @@ async fn harm(kind: u64, seed: u64, to: SocketAddr) -> Option<()> {
         _ => {}
     }
     let mut client = Client::try_connect(to).await?;
+    let strangers = if kind == 9 { strange_publications() } else { Vec::new() };
     // A frame that breaks the protocol.
     if kind == 3 {
         let frame = Frame::small(Head { kind: 0x33, request: 9, part: 1, parts: 2 }, &[]).unwrap();
@@ -61,6 +65,9 @@ async fn harm(kind: u64, seed: u64, to: SocketAddr) -> Option<()> {
     }
     for number in seed..seed + 40 {
         let request = match kind {
+            // Nonsense, and what another office says.
+            9 if number % 3 == 0 => publish_seats(&[envelope(number)[..2_000].to_vec()]),
+            9 => strangers[number as usize % strangers.len()].clone(),
             4 => letter(number),
             5 => chunk(number),
             // The same one, again and again.
@@ -77,6 +84,12 @@ async fn harm(kind: u64, seed: u64, to: SocketAddr) -> Option<()> {
         }
     }
     Some(())
+}
+
+fn strange_publications() -> Vec<Request> {
+    let mut other = Office::new(77, RelayPublicKey([5; 32]), today());
+    let roster = other.sign_roster();
+    vec![publish_roster(&roster), publish_seats(&other.seat_statements(0))]
 }
 
 /// One visit: what is asked for first, the work, and a letter that must be taken.
@@ -115,14 +128,15 @@ async fn fifty_hostile_clients_keep_nobody_from_sending_and_make_nothing_grow_wi
     let (folder, mut office, key) = configured(&format!("{SEAL_AT_ONCE}{LIMITS}")).await;
     let relay = Running::start(folder.path(), &["--log", "error"]).await;
     let address = relay.address;
-    office.open(|| relay.client(), ChainHead::genesis(letter_genesis(&key))).await;
+    let genesis = ChainHead::genesis(letter_genesis(&key));
+    office.open(|| relay.client(), genesis).await;
     let before = memory(relay.pid());
 
     let mut hostile = JoinSet::new();
     for number in 0..HOSTILE {
         hostile.spawn(async move {
             for round in 0.. {
-                if harm(number % 9, (number << 40) + (round << 20), address).await.is_none() {
+                if harm(number % 10, (number << 40) + (round << 20), address).await.is_none() {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
             }
@@ -133,6 +147,10 @@ async fn fifty_hostile_clients_keep_nobody_from_sending_and_make_nothing_grow_wi
         let seed = (1 << 50) + letters.len() as u64;
         visit(address, seed).await;
         letters.push(seed);
+        let note = office.note(today(), genesis);
+        let mut courier = relay.client().await;
+        office.become_courier(&mut courier, 0).await;
+        assert_eq!(courier.ask(publish_note(note.bytes(), None)).await, Response::Published, "a courier's note");
     }
     let (grown, disk) = (memory(relay.pid()).saturating_sub(before), bytes_in(&folder.path().join("data")));
     assert!(hostile.try_join_next().is_none(), "one of the hostile has given up");

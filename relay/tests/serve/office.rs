@@ -142,6 +142,20 @@ impl Office {
         self.roster.couriers = List::new(couriers).unwrap();
     }
 
+    /// Lists another seat of the desk in the draft.
+    pub fn add_seat(&mut self, number: u8) {
+        let mut desks = self.roster.desks.clone().into_vec();
+        let mut seats = desks[0].seats.clone().into_vec();
+        seats.push(Seat {
+            number: Number::new(number.into()).unwrap(),
+            label: Text::new(format!("seat {number}")).unwrap(),
+            signing_key: signing_key(self.seed, number).public(),
+            ..seats[0].clone()
+        });
+        desks[0].seats = List::new(seats).unwrap();
+        self.roster.desks = List::new(desks).unwrap();
+    }
+
     /// What a seat publishes: its key, and prekeys for this week and the next.
     pub fn seat_statements(&mut self, seat: u8) -> Vec<Vec<u8>> {
         let roster = self.pool.roster().unwrap().clone();

@@ -230,6 +230,91 @@ async fn a_seat_may_publish_what_is_known_again() {
     }
 }
 
+/// A relay with so many places, of which a new roster holds one for as long as the store is shut.
+async fn publishing(places: usize) -> (Rig, Client) {
+    publish_slowly(Rig::open_with(|config| config.limits.publications = places).await).await
+}
+
+async fn publish_slowly(mut rig: Rig) -> (Rig, Client) {
+    let roster = rig.office.sign_roster();
+    let written = *rig.store.statements.borrow();
+    rig.store.shut();
+    let mut client = rig.client().await;
+    client.send(publish_roster(&roster)).await;
+    rig.store.statements(written + 1).await;
+    (rig, client)
+}
+
+fn foreign() -> Office {
+    let mut other = Office::new(2, relay_public_key(), DAY);
+    other.sign_roster();
+    other.seat_statements(0);
+    other
+}
+
+#[tokio::test]
+async fn more_publications_than_allowed_are_refused_as_busy_until_one_is_done() {
+    let (mut rig, mut first) = publishing(1).await;
+    let statements = rig.office.seat_statements(1);
+    let mut second = rig.client().await;
+    assert_eq!(second.refused(publish_seats(&statements)).await, ErrorCode::Busy);
+    rig.store.open();
+    assert_eq!(first.receive().await, Response::Published);
+    assert_eq!(second.ask(publish_seats(&statements)).await, Response::Published);
+}
+
+#[tokio::test]
+async fn whoever_publishes_much_leaves_as_many_places_to_others() {
+    let (rig, mut greedy) = publishing(2).await;
+    let held = rig.office.pool().roster().unwrap().clone();
+    for _ in 0..3 {
+        greedy.send(publish_roster(&held)).await;
+    }
+    // What is nonsense does not wait for what is being written.
+    let roster = foreign().pool().roster().unwrap().clone();
+    assert_eq!(rig.client().await.refused(publish_roster(&roster)).await, ErrorCode::RefusedStatement);
+    rig.store.open();
+    assert_eq!(greedy.receive().await, Response::Published);
+    for _ in 0..3 {
+        assert_eq!(error_of(greedy.receive().await), ErrorCode::Busy);
+    }
+}
+
+#[tokio::test]
+async fn the_note_of_a_courier_gets_in_whoever_else_publishes() {
+    let (mut rig, mut anybody) = publishing(1).await;
+    let held = rig.office.pool().roster().unwrap().clone();
+    assert_eq!(rig.client().await.refused(publish_roster(&held)).await, ErrorCode::Busy);
+    let mut courier = rig.courier().await;
+    let mut other = foreign();
+    let (nonsense, directory) = (other.note(DAY, genesis()), other.directory(DAY));
+    let refused = publish(&mut courier, nonsense.bytes(), Some(&directory)).await;
+    assert_eq!(error_of(refused), ErrorCode::RefusedStatement, "it was looked at");
+    let note = rig.office.note(DAY, genesis());
+    courier.send(publish_note(note.bytes(), Some(&rig.office.directory(DAY)))).await;
+    rig.store.open();
+    assert_eq!(anybody.receive().await, Response::Published);
+    assert_eq!(courier.receive().await, Response::Published);
+    assert_eq!(served(&rig).await.1, note.bytes());
+}
+
+#[tokio::test]
+async fn a_new_seat_may_publish_while_the_roster_that_lists_it_is_being_written() {
+    let mut rig = Rig::open().await;
+    rig.office.add_seat(2);
+    let (mut rig, mut office) = publish_slowly(rig).await;
+    let statements = rig.office.seat_statements(2);
+    let (mut seat, mut other) = (rig.client().await, rig.client().await);
+    seat.send(publish_seats(&statements)).await;
+    // So that it was looked at before.
+    for _ in 0..50 {
+        other.ask(Request::Note).await;
+    }
+    rig.store.open();
+    assert_eq!(office.receive().await, Response::Published);
+    assert_eq!(seat.receive().await, Response::Published);
+}
+
 #[tokio::test]
 async fn a_relay_does_not_start_with_the_statements_of_another_office() {
     let (store, _, clock) = Rig::open().await.stop().await;

@@ -116,6 +116,17 @@ fn a_new_roster_takes_the_keys_of_those_it_revokes_with_it() {
     assert!(!directory.is_seat_key(&office.auth_key(0, 1).public()));
 }
 
+/// A relay makes one for each publication.
+#[test]
+fn a_copy_shares_the_statements_of_seats() {
+    let pool = Office::new(1).pool();
+    let mut copy = pool.clone();
+    copy.forget_outdated(DAY.plus(7));
+    assert!(copy.prekeys().count() > 0 && copy.prekeys().count() < pool.prekeys().count());
+    assert!(copy.prekeys().all(|copied| pool.prekeys().any(|prekey| std::ptr::eq(copied, prekey))));
+    assert!(copy.seat_keys().zip(pool.seat_keys()).all(|(copied, key)| std::ptr::eq(copied, key)));
+}
+
 #[test]
 fn without_a_roster_nothing_else_is_taken() {
     let office = Office::new(1);
