@@ -10,12 +10,13 @@ use crate::store::{Lives, Shelf, StatementName, Store, StoreError};
 use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::publication::{Notes, Publication, Statements};
 use cssr_proto::{
-    Bytes, CheckedNote, Day, Directory, Fingerprint, Hash, List, Note, Policy, Pool, Roster, Signed, Unverified,
-    UnverifiedDirectory,
+    Bytes, CheckedNote, Day, DeskNumber, Directory, Fingerprint, Hash, List, Note, Policy, Pool, Roster, SeatView,
+    Signed, Unverified, UnverifiedDirectory,
 };
 use notes::NoteBook;
 use offered::{Change, Offered};
 use sent::Sent;
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use validity::Validity;
 
@@ -75,6 +76,10 @@ pub(crate) struct Served {
     pub(crate) note: Arc<[u8]>,
     pub(crate) directory: Arc<[u8]>,
     pub(crate) policy: Policy,
+    /// Desks to which nobody who is given it can send.
+    pub(crate) mute_desks: BTreeSet<DeskNumber>,
+    /// Seats that it has no keys of, though they had published them when the note became valid.
+    pub(crate) left_out: usize,
 }
 
 /// Why a publication is not taken.
@@ -237,12 +242,20 @@ async fn blocking<T: Send + 'static>(verify: impl FnOnce() -> T + Send + 'static
 }
 
 impl Served {
-    fn new(note: &Signed<Note>, directory: &Directory) -> Self {
+    fn new(note: &Signed<Note>, directory: &Directory, pool: &Pool) -> Self {
+        let active: Vec<_> = directory.seats().filter(SeatView::is_active).collect();
+        let desks = |mute| active.iter().filter(move |seat| seat.is_mute() == mute).map(|seat| seat.desk);
+        let reached: BTreeSet<_> = desks(false).collect();
+        let published = Validity::of(pool).reached_on(note.day);
+        let left_out =
+            active.iter().filter(|seat| seat.is_mute() && published.contains(&(seat.desk, seat.seat.number)));
         Self {
             day: note.day,
             note: note.bytes().into(),
             directory: directory.bytes().into(),
             policy: *directory.policy(),
+            mute_desks: desks(true).filter(|desk| !reached.contains(desk)).collect(),
+            left_out: left_out.count(),
         }
     }
 

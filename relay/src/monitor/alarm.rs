@@ -21,6 +21,7 @@ pub(super) enum Alarm {
     RosterLapses { last: Day },
     RosterLapsed { last: Day },
     SeatsLapse { seats: usize, first: Day },
+    SeatsLeftOut { seats: usize },
     DesksMute { desks: usize },
     ClockDoubted,
     StoreFailed,
@@ -55,7 +56,12 @@ pub(super) fn all(view: &View, now: Circumstances) -> BTreeSet<Alarm> {
     });
     let seats = view.validity.seats(today, today.plus(DAYS_AHEAD - 1));
     let lapse = seats.first_lapse.map(|first| Alarm::SeatsLapse { seats: seats.lapsing, first });
-    let mute = (seats.mute_desks > 0).then_some(Alarm::DesksMute { desks: seats.mute_desks });
+    // Sources seal to what the newest note names, whatever else seats have published.
+    let left_out = view.served.as_ref().map_or(0, |served| served.left_out);
+    let left_out = (left_out > 0).then_some(Alarm::SeatsLeftOut { seats: left_out });
+    let mut mute_desks = seats.mute_desks;
+    mute_desks.extend(view.served.iter().flat_map(|served| &served.mute_desks));
+    let mute = (!mute_desks.is_empty()).then_some(Alarm::DesksMute { desks: mute_desks.len() });
     let clock = clock_doubted.then_some(Alarm::ClockDoubted);
     let Found { failed, damaged, disk, letters, chunks } = found;
     let store = [failed.then_some(Alarm::StoreFailed), damaged.then_some(Alarm::StoreDamaged)];
@@ -67,7 +73,7 @@ pub(super) fn all(view: &View, now: Circumstances) -> BTreeSet<Alarm> {
     let quota = |kind, left| room(left, Alarm::NearlyFull(kind), Alarm::Full(kind));
     let rooms =
         [room(disk, Alarm::DiskNearlyFull, Alarm::DiskFull), quota(Kind::Letter, letters), quota(Kind::Chunk, chunks)];
-    [note, roster, lapse, mute, clock].into_iter().chain(store).chain(rooms).flatten().collect()
+    [note, roster, lapse, left_out, mute, clock].into_iter().chain(store).chain(rooms).flatten().collect()
 }
 
 /// What `relay.toml` calls it.
@@ -79,13 +85,14 @@ const fn quota(kind: Kind) -> &'static str {
 }
 
 impl Alarm {
-    pub(super) const NAMES: [&str; 16] = [
+    pub(super) const NAMES: [&str; 17] = [
         "no_note",
         "note_lapses",
         "note_lapsed",
         "roster_lapses",
         "roster_lapsed",
         "seats_lapse",
+        "seats_left_out",
         "desks_mute",
         "clock_doubted",
         "store_failed",
@@ -106,6 +113,7 @@ impl Alarm {
             Self::RosterLapses { .. } => "roster_lapses",
             Self::RosterLapsed { .. } => "roster_lapsed",
             Self::SeatsLapse { .. } => "seats_lapse",
+            Self::SeatsLeftOut { .. } => "seats_left_out",
             Self::DesksMute { .. } => "desks_mute",
             Self::ClockDoubted => "clock_doubted",
             Self::StoreFailed => "store_failed",
@@ -131,6 +139,7 @@ impl Alarm {
             Self::NoteLapses { .. }
             | Self::RosterLapses { .. }
             | Self::SeatsLapse { .. }
+            | Self::SeatsLeftOut { .. }
             | Self::ClockDoubted
             | Self::StoreDamaged
             | Self::DiskNearlyFull
@@ -164,6 +173,10 @@ impl fmt::Display for Alarm {
             Self::SeatsLapse { seats, first } => {
                 write!(f, "the keys of {seats} seats end, the first on {first}; letters leave them out then")
             }
+            Self::SeatsLeftOut { seats } => write!(
+                f,
+                "the newest note leaves out {seats} seats that have published keys: letters do not reach them before the next one"
+            ),
             Self::DesksMute { desks } => write!(f, "{desks} desks have no seat with keys: nobody can send to them"),
             Self::ClockDoubted => f.write_str("the clock says a day that is not believed; the relay keeps its own"),
             Self::StoreFailed => {

@@ -114,7 +114,7 @@ fn with_note(held: Book, note: CheckedNote, directory: Directory, today: Day) ->
         Offer::Known => Ok(None),
         Offer::Proposed => Ok(Some(Change { new, directory: Some(directory) })),
         Offer::Valid(note) => {
-            new.served = Some(Arc::new(Served::new(&note, &directory)));
+            new.served = Some(Arc::new(Served::new(&note, &directory, &new.pool)));
             Ok(Some(Change { new, directory: Some(directory) }))
         }
     }

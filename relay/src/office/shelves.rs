@@ -62,7 +62,7 @@ pub(super) async fn read<S: Store>(store: &S, card: Fingerprint) -> Result<Book,
             match (loaded.flatten(), &last) {
                 (Some(CheckedNote::Valid(note)), Some(directory)) => {
                     if notes.newest().is_none_or(|newest| newest.age() < note.age()) {
-                        served = Some(Arc::new(Served::new(&note, directory)));
+                        served = Some(Arc::new(Served::new(&note, directory, &pool)));
                     }
                     notes.insert_valid(note);
                 }

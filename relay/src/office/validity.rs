@@ -16,14 +16,14 @@ struct SeatValidity {
 }
 
 /// How long letters can be sealed to the seats that count today.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seats {
     /// Seats to which letters cannot be sealed today, or not until the day that was asked for.
     pub(crate) lapsing: usize,
     /// The first day on which letters can be sealed to fewer of them than the roster says.
     pub(crate) first_lapse: Option<Day>,
     /// Desks to which no letter can be sealed today.
-    pub(crate) mute_desks: usize,
+    pub(crate) mute_desks: BTreeSet<DeskNumber>,
 }
 
 impl Validity {
@@ -46,6 +46,12 @@ impl Validity {
         Self(seats.collect())
     }
 
+    /// The seats to which letters could be sealed on a day.
+    pub(super) fn reached_on(&self, day: Day) -> BTreeSet<(DeskNumber, SeatNumber)> {
+        let reached = self.0.iter().filter(|seat| seat.lapse(day) > day);
+        reached.map(|seat| (seat.desk, seat.seat.number)).collect()
+    }
+
     /// Looks at the seats that are active today, and as far as `until`.
     pub(crate) fn seats(&self, today: Day, until: Day) -> Seats {
         let mut seats = Seats::default();
@@ -59,7 +65,7 @@ impl Validity {
                 seats.first_lapse = Some(seats.first_lapse.map_or(lapse, |first| first.min(lapse)));
             }
         }
-        seats.mute_desks = desks.values().filter(|speaks| !**speaks).count();
+        seats.mute_desks = desks.into_iter().filter(|(_, speaks)| !speaks).map(|(desk, _)| desk).collect();
         seats
     }
 }

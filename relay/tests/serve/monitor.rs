@@ -3,7 +3,7 @@
 use crate::client::{Client, chunk, letter};
 use crate::gate::Gate;
 use crate::image::Image;
-use crate::office::{DAY, publish_note};
+use crate::office::{DAY, publish_note, publish_roster};
 use crate::process::{Running, SEAL_AT_ONCE, configured, day_of_letters, path};
 use crate::rig::{Rig, genesis, office, relay_public_key};
 use chacha20::ChaCha20Rng;
@@ -11,6 +11,7 @@ use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
 use cssr_proto::wire_error::ErrorCode;
+use cssr_proto::{Directory, SeatNumber};
 use cssr_relay::store::{JournalConfig, JournalStore, Quotas};
 use cssr_relay::{Health, ManualClock, Monitor, serve_monitor};
 use rand_core::SeedableRng as _;
@@ -124,6 +125,47 @@ async fn an_alarm_is_raised_before_prekeys_lapse_and_another_once_a_desk_is_mute
     let metrics = rig.monitor.metrics();
     assert_eq!(value(&metrics, "cssr_relay_alarm{name=\"desks_mute\"}"), 1);
     assert_eq!(value(&metrics, "cssr_relay_alarm{name=\"store_failed\"}"), 0);
+}
+
+/// Whatever the seats have published: sources get what the note names.
+#[tokio::test]
+async fn seats_that_a_note_leaves_out_are_an_alarm_and_so_is_a_desk_that_it_makes_mute() {
+    let mut rig = opened().await;
+    let (left_out, mute) = ("seats_left_out", "desks_mute");
+    let with = [
+        (vec![0], Health::Warning, vec![left_out]),
+        (vec![], Health::Failing, vec![left_out, mute]),
+        (vec![1], Health::Warning, vec![left_out]),
+        (vec![0, 1], Health::Good, vec![]),
+    ];
+    for (seats, health, names) in with {
+        let listed = |seat: SeatNumber| seats.contains(&seat.get());
+        let pool = rig.office.pool();
+        let (keys, prekeys) = (pool.seat_keys().filter(|key| listed(key.seat)), pool.prekeys());
+        let prekeys = prekeys.filter(|prekey| listed(prekey.seat));
+        let directory = Directory::assemble(pool.roster().unwrap(), keys, prekeys, DAY).unwrap();
+        let note = rig.office.note_of(&directory, genesis());
+        let mut courier = rig.courier().await;
+        assert_eq!(courier.ask(publish_note(note.bytes(), Some(&directory))).await, Response::Published);
+        drop(courier);
+        rig.handle.tick().await;
+        assert_eq!(alarms(&rig.monitor), (health, names.clone()), "{seats:?}");
+        rig = rig.restart().await;
+        assert_eq!(alarms(&rig.monitor), (health, names), "{seats:?}");
+    }
+}
+
+/// It is not the couriers' fault, and no other note would help.
+#[tokio::test]
+async fn a_seat_that_has_published_nothing_is_not_left_out_by_the_note() {
+    let mut rig = opened().await;
+    rig.office.add_seat(2);
+    let roster = rig.office.sign_roster();
+    assert_eq!(rig.client().await.ask(publish_roster(&roster)).await, Response::Published);
+    let (note, directory) = (rig.office.note(DAY, genesis()), rig.office.directory(DAY));
+    assert_eq!(rig.courier().await.ask(publish_note(note.bytes(), Some(&directory))).await, Response::Published);
+    rig.handle.tick().await;
+    assert_eq!(alarms(&rig.monitor), (Health::Warning, vec!["seats_lapse"]));
 }
 
 #[tokio::test]

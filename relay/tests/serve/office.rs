@@ -210,6 +210,14 @@ impl Office {
         self.second(&note)
     }
 
+    /// A note that both couriers have signed, about another directory than the one that all statements make.
+    pub fn note_of(&mut self, directory: &Directory, head: Head) -> ValidNote {
+        self.serial += 1;
+        let note = directory.sign_note(self.serial, head, None, courier(0), &self.courier_key(0)).unwrap();
+        let CheckedNote::Proposed(note) = note else { panic!("one signature of two") };
+        self.second(&note)
+    }
+
     /// The same note with the second courier's signature.
     pub fn second(&self, note: &ProposedNote) -> ValidNote {
         let note = note.add_signature(self.pool.roster().unwrap(), courier(1), &self.courier_key(1));
