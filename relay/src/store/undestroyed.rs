@@ -1,4 +1,4 @@
-//! Days that have expired and could not be destroyed.
+//! Days in which nothing counts, and which could not be destroyed: they have expired, or could not be made.
 
 use super::volume_id::VolumeId;
 use std::collections::BTreeSet;

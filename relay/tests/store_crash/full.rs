@@ -96,6 +96,8 @@ fn be_child<E: Engine>(day: u32) {
                 other => panic!("seed {seed}: {other:?}"),
             }
         }
+        // What could not be made is destroyed at midnight, also by a store that has failed.
+        let _ = store.expire(Day(day + 1), LIVES).await;
         let _ = store.close().await;
         say("closed");
     });
@@ -151,7 +153,7 @@ fn survives_full_disks<E: Engine>(left: &[u64]) -> Said {
         stored.insert(day, run::<E>(&image.disk(), first, day, &mut said));
         runtime.block_on(async {
             let store = E::open(&image.disk(), first + 1);
-            stored.retain(|before, _| day - before <= LIVES.letters);
+            stored.retain(|before, _| day + 1 - before <= LIVES.letters);
             for (day, seed) in stored.iter().flat_map(|(day, seeds)| seeds.iter().map(move |seed| (*day, *seed))) {
                 let put = put(seed, day);
                 let found = store.get(put.kind, None, &[put.id]).await.unwrap();

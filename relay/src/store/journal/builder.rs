@@ -50,7 +50,7 @@ impl<R: CryptoRng> JournalBuilder<R> {
     fn begin_day(&mut self, id: VolumeId) -> Result<(), FamilyError> {
         self.end_day()?;
         let disk = &*self.home.disk;
-        let key = DayKey::create(disk, &self.home.keys, id, &mut self.rng)?;
+        let key = || DayKey::create(disk, &self.home.keys, id, &mut self.rng);
         let files = Files::create(disk, &self.home.folder(id), id, key)?;
         self.family = Some(Family::new(files, (&[], &[]), false, Arc::default())?);
         self.done.push(id);

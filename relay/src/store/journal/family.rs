@@ -97,8 +97,14 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Makes empty files durably.
-    pub(super) fn create(disk: &dyn Disk, folder: &Path, id: VolumeId, key: DayKey) -> io::Result<Self> {
+    /// Makes empty files durably, and the key last: a day that was destroyed may be listed yet, and is so without its files
+    /// only while the sign of it stands where the key was.
+    pub(super) fn create(
+        disk: &dyn Disk,
+        folder: &Path,
+        id: VolumeId,
+        key: impl FnOnce() -> io::Result<DayKey>,
+    ) -> io::Result<Self> {
         files::make_folder(disk, folder)?;
         let journal = disk.create(&folder.join(JOURNAL))?;
         journal.sync()?;
@@ -108,6 +114,7 @@ impl Files {
         };
         burned.iter().try_for_each(|file| file.sync())?;
         disk.sync_folder(folder)?;
+        let key = key()?;
         Ok(Self { id, folder: folder.to_owned(), key, journal, burned, unreadable: AtomicU32::new(0) })
     }
 

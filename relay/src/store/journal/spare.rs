@@ -63,18 +63,24 @@ impl Spare {
         disk.sync_folder(day)
     }
 
-    /// Gives what is kept to a day that holds nothing yet, and that the manifest lists.
+    /// Gives what is kept to a day that holds nothing yet, and that the manifest lists. Want of space, or of files that may be
+    /// open, has changed nothing; nothing is opened after the change, so that it has none of the latter.
     pub(super) fn give(&self, disk: &dyn Disk, files: Files) -> io::Result<Files> {
-        let journal = files.folder.join(JOURNAL);
-        match disk.rename(&self.path(files.id.kind), &journal) {
+        let (kept, to) = (self.path(files.id.kind), files.folder.join(JOURNAL));
+        let journal = match disk.open(&kept) {
+            Ok(journal) => journal,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(files),
+            Err(error) => return Err(error),
+        };
+        match disk.rename(&kept, &to) {
             Ok(()) => {}
-            // There is none; or a sandbox of an old system lets nothing go from one folder to another.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::CrossesDevices) => return Ok(files),
+            // A sandbox of an old system lets nothing go from one folder to another.
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => return Ok(files),
             Err(error) => return Err(error),
         }
-        disk.sync_folder(&files.folder)?;
-        disk.sync_folder(&self.folder)?;
-        Ok(Files { journal: disk.open(&journal)?, ..files })
+        let synced = disk.sync_folder(&files.folder).and_then(|()| disk.sync_folder(&self.folder));
+        synced.map_err(io::Error::other)?;
+        Ok(Files { journal, ..files })
     }
 
     fn path(&self, kind: Kind) -> PathBuf {

@@ -6,6 +6,7 @@ mod covering;
 mod damage;
 mod failing;
 mod forgetting;
+mod half_made;
 mod model;
 mod power;
 mod reading;

@@ -60,7 +60,8 @@ pub(super) struct Writer {
     config: JournalConfig,
     syncer: Syncer,
     unsynced: Unsynced,
-    /// Days that have expired and could not be destroyed.
+    /// Days in which nothing counts: those that are being made, or could not be, and those that have expired and could not be
+    /// destroyed.
     undestroyed: BTreeSet<VolumeId>,
 }
 
@@ -257,7 +258,7 @@ impl Writer {
         };
         // The heads must be safe before the batches they follow from are gone. A full disk may not let them be; it is the
         // lesser evil then to go on, which also makes room for the second attempt.
-        let heads = if advanced || !expired.is_empty() { self.write_manifest([]) } else { Ok(()) };
+        let heads = if advanced || !expired.is_empty() { self.write_manifest() } else { Ok(()) };
         for id in &expired {
             let mut state = self.core.state_mut();
             state.ledger.forget(id.kind, id.day);
@@ -268,7 +269,7 @@ impl Writer {
             return Ok(heads.map(|()| 0)?);
         }
         let (destroyed, failure) = destroy_each(&mut self.undestroyed, |id| self.home.destroy(id));
-        self.write_manifest([])?;
+        self.write_manifest()?;
         for id in &destroyed {
             self.home.clear(*id)?;
         }
@@ -309,13 +310,16 @@ impl Writer {
             return Ok(Arc::clone(family));
         }
         let disk = &*self.home.disk;
-        let key = DayKey::create(disk, &self.home.keys, id, &mut *self.core.rng())?;
+        let key = || DayKey::create(disk, &self.home.keys, id, &mut *self.core.rng());
         let files = Files::create(disk, &self.home.folder(id), id, key)?;
-        self.write_manifest([id])?;
+        // Whatever becomes of it, it is listed until it is made or destroyed: it may not be empty, once it was listed.
+        self.undestroyed.insert(id);
+        self.write_manifest()?;
         // Only now: a day that is not listed must be empty.
         let files = self.home.spare.give(disk, files)?;
         let family = Arc::new(Family::new(files, (&[], &[]), false, Arc::clone(&self.core.syncs))?);
         self.core.state_mut().families.insert(id, Arc::clone(&family));
+        self.undestroyed.remove(&id);
         Ok(family)
     }
 
@@ -332,11 +336,11 @@ impl Writer {
         }
     }
 
-    /// Writes down what there is, what is to be destroyed yet, and `others`.
-    fn write_manifest(&self, others: impl IntoIterator<Item = VolumeId>) -> std::io::Result<()> {
+    /// Writes down what there is, what is being made, and what is to be destroyed yet.
+    fn write_manifest(&self) -> std::io::Result<()> {
         let state = self.core.state();
         let heads = [state.ledger.head(Kind::Letter), state.ledger.head(Kind::Chunk)];
-        let families = state.families.keys().chain(&self.undestroyed).copied().chain(others);
+        let families = state.families.keys().chain(&self.undestroyed).copied();
         let manifest = Manifest::new(&self.config.relay, state.ledger.latest(), heads, families);
         self.if_need_be_without_spare(|| manifest.write(&*self.home.disk, &self.home.root))
     }
@@ -351,7 +355,7 @@ impl Writer {
                 // Without it the journal is read on opening.
                 writer.write_index(family);
             }
-            unless_full(writer.write_manifest([]))
+            unless_full(writer.write_manifest())
         });
         let mut state = self.core.state_mut();
         state.open = false;

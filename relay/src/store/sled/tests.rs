@@ -1,6 +1,7 @@
 //! What is special to this engine: its files.
 
 mod damage;
+mod half_made;
 
 use super::super::conformance::{
     AMPLE, Engine, LIVES, burn_key, chunk, day, envelope, got, id, letter, relay_key, stored,

@@ -37,7 +37,8 @@ pub(super) struct Writer<R> {
     core: Arc<Core>,
     home: Home,
     rng: R,
-    /// Days that have expired and could not be destroyed.
+    /// Days in which nothing counts: those that are being made, or could not be, and those that have expired and could not be
+    /// destroyed.
     undestroyed: BTreeSet<VolumeId>,
 }
 
@@ -195,7 +196,7 @@ impl<R: CryptoRng> Writer<R> {
         volume.write_batch(&batch, &mut self.rng)?;
         volume.sync()?;
         // Before anybody sees it: a backup takes the heads from there, and no later number may be given to another batch.
-        self.write_manifest_with(&[], Some((kind, batch.head())))?;
+        self.write_manifest_with(Some((kind, batch.head())))?;
         self.core.state_mut().ledger.publish(kind, Arc::clone(&batch));
         Ok(Some(batch))
     }
@@ -218,7 +219,7 @@ impl<R: CryptoRng> Writer<R> {
         };
         // The heads must be safe before the batches they follow from are gone. A full disk may not let them be; it is the
         // lesser evil then to go on, which also makes room for the second attempt.
-        let heads = if advanced || !expired.is_empty() { self.write_manifest(&[]) } else { Ok(()) };
+        let heads = if advanced || !expired.is_empty() { self.write_manifest() } else { Ok(()) };
         for id in &expired {
             let mut state = self.core.state_mut();
             state.ledger.forget(id.kind, id.day);
@@ -229,7 +230,7 @@ impl<R: CryptoRng> Writer<R> {
             return heads.map(|()| 0);
         }
         let (destroyed, failure) = destroy_each(&mut self.undestroyed, |id| self.home.destroy(id));
-        self.write_manifest(&[])?;
+        self.write_manifest()?;
         for id in &destroyed {
             self.home.clear(*id)?;
         }
@@ -246,36 +247,38 @@ impl<R: CryptoRng> Writer<R> {
         if let Some(volume) = self.core.state().volumes.get(&id) {
             return Ok(Arc::clone(volume));
         }
-        self.write_manifest(&[Entry::void(id)])?;
+        // Whatever becomes of it, it is listed until it is made or destroyed.
+        self.undestroyed.insert(id);
+        self.write_manifest()?;
         let key = DayKey::create(&self.home.keys, id, &mut self.rng)?;
         let folder = self.home.folder(id);
         files::make_folder(&folder)?;
         let volume = Arc::new(Volume::open(&folder, id, key, &self.core.syncs)?);
         self.core.state_mut().volumes.insert(id, Arc::clone(&volume));
-        self.write_manifest(&[])?;
+        self.undestroyed.remove(&id);
+        self.write_manifest()?;
         Ok(volume)
     }
 
-    /// Writes down what there is, what is to be destroyed yet, and `others`.
-    fn write_manifest(&self, others: &[Entry]) -> Result<(), VolumeError> {
-        self.write_manifest_with(others, None)
+    /// Writes down what there is, what is being made, and what is to be destroyed yet.
+    fn write_manifest(&self) -> Result<(), VolumeError> {
+        self.write_manifest_with(None)
     }
 
     /// The same, with a head that nobody knows yet.
-    fn write_manifest_with(&self, others: &[Entry], new: Option<(Kind, Head)>) -> Result<(), VolumeError> {
+    fn write_manifest_with(&self, new: Option<(Kind, Head)>) -> Result<(), VolumeError> {
         let state = self.core.state();
-        let void = self.undestroyed.iter().copied().map(Entry::void);
-        let others: Vec<_> = void.chain(others.iter().copied()).collect();
+        let void: Vec<_> = self.undestroyed.iter().copied().map(Entry::void).collect();
         let heads = [Kind::Letter, Kind::Chunk].map(|kind| match new {
             Some((of, head)) if of == kind => head,
             _ => state.ledger.head(kind),
         });
-        Ok(write_manifest(&self.home, state.ledger.latest(), heads, &state.volumes, &others)?)
+        Ok(write_manifest(&self.home, state.ledger.latest(), heads, &state.volumes, &void)?)
     }
 
     /// Readers that are under way keep their database open until they are done.
     fn close(&mut self) -> Result<(), StoreError> {
-        let closed = self.guarded(|writer| writer.write_manifest(&[]));
+        let closed = self.guarded(|writer| writer.write_manifest());
         let volumes = {
             let mut state = self.core.state_mut();
             state.open = false;
