@@ -66,7 +66,11 @@ pub(super) fn run<T>(work: impl Future<Output = Result<T, TransferError>>) -> Re
 }
 
 fn failed(error: TransferError) -> Failure {
-    Failure::failed(format_args!("{error}; nothing was changed"))
+    if error.changed_nothing() {
+        Failure::failed(format_args!("{error}; nothing was changed"))
+    } else {
+        Failure::failed(error)
+    }
 }
 
 fn tell(what: &str, summary: &Summary, as_json: bool) -> Result<(), Failure> {

@@ -110,7 +110,7 @@ struct Core {
     #[cfg(test)]
     break_destroy: Arc<std::sync::atomic::AtomicBool>,
     /// Keeps other processes out for as long as anything of the store is alive.
-    _lock: File,
+    lock: File,
 }
 
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl SledStore {
             decoys: RandomState::new(),
             #[cfg(test)]
             break_destroy: Arc::clone(&recovered.home.break_destroy),
-            _lock: recovered.lock,
+            lock: recovered.lock,
         });
         let (queue, commands) = mpsc::channel(QUEUE);
         let writer = Writer::new(Arc::clone(&core), recovered.home, rng);

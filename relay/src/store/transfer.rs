@@ -1,6 +1,7 @@
 //! Taking everything out of a store, and putting it into another one, of whichever engine: for backups and for changing
 //! the engine. Both block.
 
+use super::lock::Lock;
 use super::{Kind, OpenError, Shelf, StatementName, StoreError, is_damage, read_statement};
 use cssr_proto::index::{Batch, Head};
 use cssr_proto::keys::RelayPublicKey;
@@ -57,6 +58,9 @@ pub(crate) trait Source {
     fn listed(&self, kind: Kind, day: Day) -> Result<Listed, StoreError>;
 
     fn held(&self, kind: Kind, day: Day, id: EnvelopeId) -> Result<Held, StoreError>;
+
+    /// Closes the store and goes on keeping others out, if they were kept out.
+    fn into_lock(self: Box<Self>) -> io::Result<Option<Box<dyn Lock>>>;
 }
 
 /// A store that is made, in a folder that has none: a day after the other, and `finish` at the end. Nothing of it counts

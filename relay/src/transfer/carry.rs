@@ -65,12 +65,10 @@ pub(crate) async fn import(
     let empty = place.vacant()?;
     let staged = Staged::for_folder(&place.directory)?;
     let summary = fill(&place.beside(staged.path.clone()), &input, &begin, card, today, watch).await?;
-    if let Some(empty) = empty {
-        // Before its folder goes: one on sled writes its manifest as it closes, and must not do so into the new one.
-        drop(empty);
-        std::fs::remove_dir_all(&place.directory).map_err(super::error::at(&place.directory))?;
+    match empty {
+        Some(lock) => staged.replace(&place.directory, lock)?,
+        None => staged.keep(&place.directory)?,
     }
-    staged.keep(&place.directory)?;
     Ok(summary)
 }
 

@@ -5,7 +5,7 @@ use crate::store::{OpenError, StoreError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why nothing was made. Nothing was changed either.
+/// Why nothing was made, and nothing was changed either; or, of some, what is not as it should be though it was made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum TransferError {
@@ -29,6 +29,29 @@ pub(crate) enum TransferError {
     /// A mount point where something new should go.
     #[error("{0} is a mount point, and nothing new can take its place; name a folder within it")]
     MountPoint(PathBuf),
+    /// An empty store where the new one should go, on a file system that cannot exchange them.
+    #[error(
+        "the file system cannot put anything in the place of {0}; remove the empty store that is there, and try again"
+    )]
+    NoExchange(PathBuf),
+    /// It was made, but its name may not last. An empty store in the place of which it is was left beside it.
+    #[error("{path} was made, but a loss of power may undo that: {error}")]
+    Unsynced {
+        /// What was made.
+        path: PathBuf,
+        /// What failed.
+        error: io::Error,
+    },
+    /// It was made, but the empty store in the place of which it is could not be removed.
+    #[error(
+        "the store was made, but the empty one in the place of which it is could not be removed from {path} ({error}); overwrite the keys that are in it, and remove it"
+    )]
+    Left {
+        /// Where the empty one is now.
+        path: PathBuf,
+        /// What failed.
+        error: io::Error,
+    },
     /// Somebody has asked for the end.
     #[error("interrupted; what was begun is removed, and keys in it overwritten")]
     Interrupted,
@@ -69,6 +92,13 @@ pub(crate) enum TransferError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl TransferError {
+    /// Whether nothing was changed.
+    pub(crate) const fn changed_nothing(&self) -> bool {
+        !matches!(self, Self::Unsynced { .. } | Self::Left { .. })
+    }
 }
 
 /// Gives an I/O error its place.

@@ -2,6 +2,7 @@
 
 use super::error::{TransferError, at, of};
 use crate::office::{OfficeError, unverifiable};
+use crate::store::Lock;
 use crate::store::findings::Findings;
 use crate::store::transfer::{Content, Outline, SHELVES, Sink, Source, statements};
 use crate::store::{
@@ -13,6 +14,8 @@ use cssr_proto::keys::RelayPublicKey;
 use cssr_proto::{Day, Fingerprint};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
@@ -176,8 +179,8 @@ impl Place {
     }
 
     /// Whether there is nothing that anybody could miss: no folder, an empty one, or an empty store, which is kept from
-    /// others until the answer is dropped.
-    pub(super) fn vacant(&self) -> Result<Option<Box<dyn Source>>, TransferError> {
+    /// others until the answer is dropped. It is closed: one on sled writes its manifest then, to where its folder was.
+    pub(super) fn vacant(&self) -> Result<Option<Box<dyn Lock>>, TransferError> {
         let not_empty = || TransferError::NotEmpty(self.directory.clone());
         match self.directory.read_dir() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -199,7 +202,10 @@ impl Place {
             empty = empty && source.listed(kind, day)?.ids.is_empty();
         }
         let (statements, damaged) = self.statements()?;
-        if empty && statements.is_empty() && damaged == 0 { Ok(Some(source)) } else { Err(not_empty()) }
+        if !empty || !statements.is_empty() || damaged > 0 {
+            return Err(not_empty());
+        }
+        source.into_lock().map_err(at(&self.directory))
     }
 }
 
@@ -280,9 +286,30 @@ impl Staged {
     pub(super) fn keep(mut self, path: &Path) -> Result<(), TransferError> {
         std::fs::rename(&self.path, path).map_err(at(path))?;
         self.kept = true;
-        let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(above).and_then(|above| above.sync_all()).map_err(at(above))
+        sync_above(path)
     }
+
+    /// Takes the place of an empty store, from which a lock keeps others until it is gone. One of the two stands there at
+    /// every moment, and whoever opens it has either found it locked or has the new one.
+    pub(super) fn replace(mut self, path: &Path, lock: Box<dyn Lock>) -> Result<(), TransferError> {
+        renameat_with(CWD, &self.path, CWD, path, RenameFlags::EXCHANGE).map_err(|error| match error {
+            Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP => TransferError::NoExchange(path.to_owned()),
+            error => at(path)(error.into()),
+        })?;
+        self.kept = true;
+        sync_above(path)?;
+        let removed = overwrite_keys(&self.path).and_then(|()| std::fs::remove_dir_all(&self.path));
+        removed.map_err(|error| TransferError::Left { path: self.path.clone(), error })?;
+        drop(lock);
+        Ok(())
+    }
+}
+
+/// Makes what has taken its place last.
+fn sync_above(path: &Path) -> Result<(), TransferError> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let synced = File::open(above).and_then(|above| above.sync_all());
+    synced.map_err(|error| TransferError::Unsynced { path: path.to_owned(), error })
 }
 
 /// Whether a file system begins there.

@@ -66,13 +66,14 @@ impl Output {
         let finish = |output: &mut Self| -> io::Result<()> {
             output.file.flush()?;
             output.file.get_ref().sync_all()?;
-            name_it(&output.temporary, &output.path)?;
-            File::open(folder(&output.path))?.sync_all()
+            name_it(&output.temporary, &output.path)
         };
         finish(&mut self).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => TransferError::Exists(self.path.clone()),
             _ => at(&self.path)(error),
-        })
+        })?;
+        let synced = File::open(folder(&self.path)).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| TransferError::Unsynced { path: self.path.clone(), error })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), TransferError> {

@@ -1,6 +1,8 @@
 //! The file-system calls that the journal makes, and no others, so that tests can fail each of them and cut the power
 //! between any two.
 
+pub(super) use super::super::lock::Lock;
+use super::super::lock::lock;
 use super::record::RECORD;
 use std::fmt::Debug;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -45,11 +47,6 @@ pub(super) trait Disk: Debug + Send + Sync {
     /// Keeps other processes out for as long as the lock is alive.
     fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, TryLockError>;
 }
-
-/// What keeps other processes out.
-pub(super) trait Lock: Debug + Send + Sync {}
-
-impl Lock for File {}
 
 /// An open file. What is written lasts once it is synced.
 pub(super) trait DiskFile: Debug + Send + Sync {
@@ -130,10 +127,7 @@ impl Disk for SystemDisk {
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, TryLockError> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
-        let file = file.map_err(TryLockError::Error)?;
-        file.try_lock()?;
-        Ok(Box::new(file))
+        Ok(Box::new(lock(path)?))
     }
 }
 

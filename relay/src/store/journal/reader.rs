@@ -45,7 +45,7 @@ pub(crate) struct JournalReader {
     outline: Outline,
     families: BTreeMap<VolumeId, FamilyReader>,
     /// Keeps relays out, if it must.
-    _lock: Option<Box<dyn Lock>>,
+    lock: Option<Box<dyn Lock>>,
 }
 
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl JournalReader {
             families.clear();
         }
         let outline = Outline { relay: config.relay, latest, heads };
-        Ok(Self { outline, families, _lock: lock })
+        Ok(Self { outline, families, lock })
     }
 
     fn family(&self, kind: Kind, day: Day) -> Result<&FamilyReader, StoreError> {
@@ -141,6 +141,10 @@ impl Source for JournalReader {
     fn held(&self, kind: Kind, day: Day, id: EnvelopeId) -> Result<Held, StoreError> {
         let family = self.family(kind, day)?;
         family.held(id).map_err(|error| StoreError::Unreadable(error.to_string()))
+    }
+
+    fn into_lock(self: Box<Self>) -> io::Result<Option<Box<dyn Lock>>> {
+        Ok(self.lock)
     }
 }
 

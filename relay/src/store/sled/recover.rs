@@ -129,13 +129,10 @@ pub(super) fn write_manifest(
 }
 
 pub(super) fn lock(root: &Path) -> Result<File, OpenError> {
-    let open = File::options().create(true).truncate(false).write(true).open(root.join("lock"));
-    let file = open.map_err(io("open the lock file"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked),
-        Err(TryLockError::Error(error)) => Err(io("lock the store")(error)),
-    }
+    super::super::lock::lock(&root.join("lock")).map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::Locked,
+        TryLockError::Error(error) => io("lock the store")(error),
+    })
 }
 
 /// Reads the manifest, if there is one, and lists the folders and keys of days.

@@ -1,5 +1,6 @@
 //! Taking everything out of a store, and making a store of what another one held.
 
+use super::super::lock::Lock;
 use super::super::transfer::{Content, Held, Listed, Outline, Sink, Source};
 use super::super::{Kind, OpenError, StoreError, first_head, open_error::io};
 use super::files;
@@ -57,6 +58,13 @@ impl Source for SledStore {
         };
         Ok(Held { id, burn, content })
     }
+
+    fn into_lock(self: Box<Self>) -> std::io::Result<Option<Box<dyn Lock>>> {
+        let lock = self.core.lock.try_clone()?;
+        // Its files are closed, and its manifest is written, before this returns.
+        drop(self);
+        Ok(Some(Box::new(lock)))
+    }
 }
 
 /// Where a store stands, and nothing of what it holds: all that can be read while a relay has it open.
@@ -92,6 +100,10 @@ impl Source for SledOutline {
 
     fn held(&self, _: Kind, _: Day, _: EnvelopeId) -> Result<Held, StoreError> {
         Err(StoreError::Misuse("a day that is not there"))
+    }
+
+    fn into_lock(self: Box<Self>) -> std::io::Result<Option<Box<dyn Lock>>> {
+        Ok(None)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Files that are not as they were written, and places that are not empty.
 
 use super::*;
+use crate::store::{Extent, OpenError};
 use std::os::unix::fs::PermissionsExt as _;
 
 #[tokio::test]
@@ -67,6 +68,57 @@ async fn a_store_that_holds_something_is_left_alone_and_an_empty_one_is_replaced
         assert!(matches!(stale.import(&file, TODAY).await, Err(TransferError::Unfinished(_))));
         assert_eq!(stale.names(), ["data.unfinished"]);
     }
+}
+
+/// A relay that is started just then finds the empty store locked, or has the new one.
+#[tokio::test]
+async fn a_store_stands_in_its_place_at_every_moment_of_an_import() {
+    let old = Home::new(Engine::Journal);
+    old.fill().await;
+    let file = old.export();
+    for engine in [Engine::Journal, Engine::Sled].into_iter().cycle().take(20) {
+        let new = Home::new(engine);
+        match engine {
+            Engine::Sled => drop(new.sled()),
+            _ => drop(new.journal()),
+        }
+        let directory = new.path("data");
+        let started = std::sync::OnceLock::new();
+        let start = || {
+            let (directory, place) = (directory.clone(), new.place());
+            let relay = move || loop {
+                assert!(directory.join("manifest").is_file(), "no store is there");
+                match place.source(Extent::All) {
+                    Ok(store) => return store.outline(),
+                    Err(TransferError::Open { error: OpenError::Locked, .. }) => {}
+                    Err(other) => panic!("{other}"),
+                }
+            };
+            std::thread::spawn(relay)
+        };
+        // By then the empty store has been looked at.
+        let seen = || {
+            started.get_or_init(start);
+        };
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        let watch = Watch { seen: &seen, stop: &NEVER };
+        import(&new.place(), &file, card(), TODAY, &watch).await.unwrap();
+        let outline = started.into_inner().unwrap().join().unwrap();
+        assert_eq!(outline.heads.map(|head| head.number()), [3, 3], "{engine:?}");
+        assert_eq!(new.names(), ["data"]);
+        assert_eq!(new.seen().await.heads, outline.heads);
+    }
+}
+
+#[test]
+fn what_was_made_is_never_said_to_have_changed_nothing() {
+    let (path, error) = (|| PathBuf::from("data"), || std::io::Error::other("broken"));
+    for made in
+        [TransferError::Unsynced { path: path(), error: error() }, TransferError::Left { path: path(), error: error() }]
+    {
+        assert!(!made.changed_nothing() && made.to_string().contains("was made"), "{made}");
+    }
+    assert!(TransferError::Io { path: path(), error: error() }.changed_nothing());
 }
 
 #[tokio::test]
