@@ -32,6 +32,7 @@ const GOALS: &[(&str, Goal)] = &[
     ("flood.postage", AtMost(100.0)),
     ("flood.ratio", AtMost(3.0)),
     ("flood.lost", AtMost(0.0)),
+    ("flood.refused", AtMost(0.0)),
     // As the test of the same flood has them: MiB.
     ("flood.memory", AtMost(256.0)),
     ("flood.disk", AtMost(512.0)),

@@ -20,6 +20,8 @@ pub(super) struct Output {
     file: BufWriter<File>,
     hash: Sha256,
     rules: Rules,
+    /// It has its name; another that it may still have is the same file.
+    named: bool,
 }
 
 impl Output {
@@ -42,6 +44,7 @@ impl Output {
             file: BufWriter::with_capacity(1 << 20, file),
             hash: Sha256::new(),
             rules: Rules::default(),
+            named: false,
         };
         // The mode above is cut by the umask; this one is not.
         output.file.get_ref().set_permissions(Permissions::from_mode(0o600)).map_err(at(path))?;
@@ -66,7 +69,9 @@ impl Output {
         let finish = |output: &mut Self| -> io::Result<()> {
             output.file.flush()?;
             output.file.get_ref().sync_all()?;
-            name_it(&output.temporary, &output.path)
+            name_it(&output.temporary, &output.path)?;
+            output.named = true;
+            Ok(())
         };
         finish(&mut self).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => TransferError::Exists(self.path.clone()),
@@ -88,7 +93,9 @@ fn name_it(temporary: &Path, path: &Path) -> io::Result<()> {
         // A file system that cannot; one that has no second names for a file can.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             std::fs::hard_link(temporary, path)?;
-            std::fs::remove_file(temporary)
+            // If it stays, it is a second name, which the owner sees.
+            let _ = std::fs::remove_file(temporary);
+            Ok(())
         }
         other => Ok(other?),
     }
@@ -97,7 +104,7 @@ fn name_it(temporary: &Path, path: &Path) -> io::Result<()> {
 impl Drop for Output {
     fn drop(&mut self) {
         // Gone already if it was finished. The relay's key stands behind the configuration, if there is one.
-        if self.temporary.exists() {
+        if !self.named && self.temporary.exists() {
             // What is written later would stand in the place of the zeros.
             let _ = self.file.flush();
             let _ = self.file.get_ref().write_all_at(&vec![0; CONFIG_MAX + 4_096], 0);
@@ -109,4 +116,26 @@ impl Drop for Output {
 
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As where files have second names, and the first one cannot be removed.
+    #[test]
+    fn a_file_that_has_its_name_keeps_its_content_though_the_name_before_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("backup");
+        for named in [true, false] {
+            let mut output = Output::create(&path).unwrap();
+            output.file.flush().unwrap();
+            std::fs::hard_link(&output.temporary, &path).unwrap();
+            output.named = named;
+            drop(output);
+            assert_eq!(std::fs::read(&path).unwrap().starts_with(MAGIC), named);
+            std::fs::remove_file(&path).unwrap();
+            std::fs::remove_file(folder.path().join("backup.unfinished")).unwrap_or_default();
+        }
+    }
 }
