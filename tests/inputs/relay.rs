@@ -105,7 +105,7 @@ fn a_relay_is_never_made_over_another() {
     let home = Home::new();
     let key = fs::read(home.path().join("relay/relay.key")).unwrap();
     let again = home.call("cssr-relay init relay --address ws://127.0.0.1").outcome().unwrap();
-    said(&again, 1, &["relay.key", "File exists"]);
+    said(&again, 1, &["relay.key", "it is there already"]);
     assert_eq!(fs::read(home.path().join("relay/relay.key")).unwrap(), key);
 }
 

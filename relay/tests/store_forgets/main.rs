@@ -56,7 +56,8 @@ const RECORD: u64 = 16_384;
 /// Bytes of the disk.
 const DISK: u64 = 96 << 20;
 /// Public, and never removed: what the search must find.
-const STATEMENT: [u8; 64] = *b"a statement, which is public, and which everybody should find...";
+/// Not as long as a key, which a framed one would be taken for.
+const STATEMENT: [u8; 65] = *b"a statement, which is public, and which everybody should find....";
 
 /// What became of an envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
