@@ -8,6 +8,7 @@ mod group;
 mod mirror;
 mod patience;
 mod read_ahead;
+mod readable;
 mod requests;
 mod socket;
 mod timers;

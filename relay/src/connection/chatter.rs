@@ -3,10 +3,8 @@
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// So many at once,
+/// So many at once, and one more each second. Whoever keeps a connection alive sends far fewer.
 const AT_ONCE: u64 = 16;
-/// and one more after each such time. Whoever keeps a connection alive sends far fewer.
-const ONE_EACH: Duration = Duration::from_secs(1);
 
 /// What a peer may still send.
 #[derive(Debug)]
@@ -29,12 +27,11 @@ impl Chatter {
     /// Takes one more; `false` if that is too much.
     #[must_use]
     pub(super) fn take(&mut self, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.since).as_secs() / ONE_EACH.as_secs();
-        if passed > 0 {
-            // The relay may have asked for more than a peer may send by itself.
-            self.left = self.left.max(self.left.saturating_add(passed).min(AT_ONCE));
-            self.since = now;
-        }
+        let seconds = now.saturating_duration_since(self.since).as_secs();
+        // The relay may have asked for more than a peer may send by itself.
+        self.left = self.left.max(self.left.saturating_add(seconds).min(AT_ONCE));
+        // Up to the last whole one: what is left over counts for the next.
+        self.since += Duration::from_secs(seconds);
         self.left.checked_sub(1).map(|left| self.left = left).is_some()
     }
 }
@@ -43,16 +40,28 @@ impl Chatter {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     #[test]
     fn some_may_come_at_once_and_one_more_with_each_second() {
         let now = Instant::now();
         let mut chatter = Chatter::new(now);
         assert!((0..AT_ONCE).all(|_| chatter.take(now)));
-        assert!(!chatter.take(now) && !chatter.take(now + ONE_EACH / 2));
-        assert!(chatter.take(now + 3 * ONE_EACH) && chatter.take(now + 3 * ONE_EACH));
+        assert!(!chatter.take(now) && !chatter.take(now + SECOND / 2));
+        assert!(chatter.take(now + 3 * SECOND) && chatter.take(now + 3 * SECOND));
         // Those of a long silence do not add up.
-        let later = now + 1_000 * ONE_EACH;
+        let later = now + 1_000 * SECOND;
         assert!((0..AT_ONCE).all(|_| chatter.take(later)) && !chatter.take(later));
+    }
+
+    #[test]
+    fn one_each_second_may_come_for_ever_however_they_are_delayed() {
+        let now = Instant::now();
+        let mut chatter = Chatter::new(now);
+        for number in 0..1_000 {
+            let delay = Duration::from_millis(number % 2 * (900 - number / 2 % 10 * 90));
+            assert!(chatter.take(now + Duration::from_secs(number) + delay), "{number}");
+        }
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use super::answers::Frames;
 use super::frames::To;
+use super::readable::readable;
 use crate::shared::Shared;
 use crate::store::Store;
 use cssr_proto::index::{Group, GroupSize};
 use cssr_proto::{Envelope, EnvelopeId};
 use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use std::future::ready;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Letters that are read at once: as many as one connection sends before it is the others' turn, so that they are sealed while
@@ -38,24 +40,14 @@ fn in_slices<T, R: Future<Output = Vec<T>>>(size: GroupSize, read: impl Fn(u64, 
     stream::iter((0..size.get()).step_by(SLICE)).then(slice).flatten()
 }
 
-/// Letters by their places in the day's list. One that cannot be read is absent, to everybody: an error cannot stand inside a
-/// message, and must not take its neighbours away.
+/// Letters by their places in the day's list.
 async fn letters<S: Store>(shared: &Shared<S>, group: Group, first: u64, count: usize) -> Vec<Option<Held>> {
-    let read = async |place, count| shared.store.letters(group.day, place, count).await;
-    if let Ok(letters) = read(first, count).await {
-        return letters;
-    }
-    let mut letters = Vec::new();
-    for place in (first..).take(count) {
-        match read(place, 1).await {
-            Ok(letter) => letters.extend(letter),
-            Err(error) => {
-                shared.store_failed(&error);
-                letters.push(None);
-            }
-        }
-    }
-    letters
+    let read = |places: Range<usize>| {
+        // Of a few.
+        let first = first.saturating_add(places.start as u64);
+        shared.store.letters(group.day, first, places.len())
+    };
+    readable(shared, count, read).await
 }
 
 #[cfg(test)]

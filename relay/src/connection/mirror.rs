@@ -2,6 +2,7 @@
 
 use super::answers::Frames;
 use super::frames::To;
+use super::readable::readable;
 use crate::shared::Shared;
 use crate::store::{Kind, Store};
 use cssr_proto::frame::Frame;
@@ -135,25 +136,10 @@ impl<S: Store> Mirror<S> {
         Ok(())
     }
 
-    /// The envelopes of these ids. One that cannot be read is as if it had been burned: an error cannot stand inside a
-    /// message, and must not keep the others from being mirrored.
+    /// The envelopes of these ids. One that cannot be read is as if it had been burned.
     async fn read(&self, kind: Kind, batch: &Batch, ids: &[EnvelopeId]) -> Vec<Option<Envelope>> {
-        let get = async |ids: &[EnvelopeId]| self.shared.store.get(kind, Some(batch.day()), ids).await;
-        if let Ok(envelopes) = get(ids).await {
-            return envelopes;
-        }
-        let mut envelopes = Vec::new();
-        for id in ids {
-            let one = get(std::slice::from_ref(id)).await;
-            match one {
-                Ok(one) => envelopes.push(one.into_iter().next().flatten()),
-                Err(error) => {
-                    self.shared.store_failed(&error);
-                    envelopes.push(None);
-                }
-            }
-        }
-        envelopes
+        let get = |places| self.shared.store.get(kind, Some(batch.day()), ids.get(places).unwrap_or_default());
+        readable(&self.shared, ids.len(), get).await
     }
 
     async fn send(&self, frame: Frame) -> Result<(), Over> {

@@ -225,7 +225,7 @@ impl Writer {
         for kind in [Kind::Letter, Kind::Chunk] {
             let begun = self
                 .family_with_room(VolumeId { kind, day })
-                .and_then(|family| Ok(self.if_need_be_without_spare(|| family.begin(&*self.home.disk))?));
+                .and_then(|family| Ok(self.making_room_if_need_be(|| family.begin(&*self.home.disk))?));
             match begun {
                 Err(error) if error.is_full() => return Ok(Err(StoreError::NoSpace)),
                 other => other?,
@@ -325,11 +325,11 @@ impl Writer {
 
     /// Makes a family ready for records.
     fn prepare(&self, family: &Family, needed: usize) -> std::io::Result<()> {
-        self.if_need_be_without_spare(|| family.prepare(&*self.home.disk, needed))
+        self.making_room_if_need_be(|| family.prepare(&*self.home.disk, needed))
     }
 
     /// Does something that needs space; if the disk is full, without what is kept for another day, or was burned.
-    fn if_need_be_without_spare(&self, attempt: impl Fn() -> std::io::Result<()>) -> std::io::Result<()> {
+    fn making_room_if_need_be(&self, attempt: impl Fn() -> std::io::Result<()>) -> std::io::Result<()> {
         match attempt() {
             Err(error) if is_full(&error) && self.make_room()? => attempt(),
             other => other,
@@ -342,7 +342,7 @@ impl Writer {
         let heads = [state.ledger.head(Kind::Letter), state.ledger.head(Kind::Chunk)];
         let families = state.families.keys().chain(&self.undestroyed).copied();
         let manifest = Manifest::new(&self.config.relay, state.ledger.latest(), heads, families);
-        self.if_need_be_without_spare(|| manifest.write(&*self.home.disk, &self.home.root))
+        self.making_room_if_need_be(|| manifest.write(&*self.home.disk, &self.home.root))
     }
 
     /// Readers that are under way keep their files open until they are done.
