@@ -7,6 +7,7 @@ use crate::shared::Shared;
 use crate::store::{Kind, Store};
 use cssr_proto::frame::Frame;
 use cssr_proto::index::Batch;
+use cssr_proto::keys::CourierPublicKey;
 use cssr_proto::request::NextBatches;
 use cssr_proto::wire_error::{ErrorCode, WireError};
 use cssr_proto::{CourierNumber, Envelope, EnvelopeId};
@@ -20,11 +21,20 @@ const SLICE: usize = 8;
 /// Frames that wait for the connection beside those.
 const AHEAD: usize = 2;
 
+/// Whom a courier's session has shown itself to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Proven {
+    pub(super) number: CourierNumber,
+    /// A later roster may give the number to somebody else.
+    pub(super) key: CourierPublicKey,
+}
+
 /// Whether a courier still counts: rosters and days change while it watches.
-pub(super) fn check_courier<S: Store>(shared: &Shared<S>, courier: CourierNumber) -> Result<(), ErrorCode> {
+pub(super) fn check_courier<S: Store>(shared: &Shared<S>, Proven { number, key }: Proven) -> Result<(), ErrorCode> {
     let view = shared.office.view();
     let roster = view.roster.as_ref().ok_or(ErrorCode::RefusedCourier)?;
-    roster.courier_on(courier, shared.today.get()).map(drop).map_err(|_| ErrorCode::RefusedCourier)
+    let courier = roster.courier_on(number, shared.today.get()).map_err(|_| ErrorCode::RefusedCourier)?;
+    if courier.key == key { Ok(()) } else { Err(ErrorCode::RefusedCourier) }
 }
 
 /// Everything from some batches on, and with `watch` what comes later, until the relay is stopped. Nothing is read before the
@@ -32,7 +42,7 @@ pub(super) fn check_courier<S: Store>(shared: &Shared<S>, courier: CourierNumber
 pub(super) fn frames<S: Store>(
     shared: Arc<Shared<S>>,
     to: To,
-    courier: CourierNumber,
+    courier: Proven,
     from: NextBatches,
     watch: bool,
     stopped: watch::Receiver<bool>,
@@ -59,7 +69,7 @@ pub(super) fn frames<S: Store>(
 struct Mirror<S> {
     shared: Arc<Shared<S>>,
     to: To,
-    courier: CourierNumber,
+    courier: Proven,
     sender: mpsc::Sender<Frame>,
     stopped: watch::Receiver<bool>,
 }

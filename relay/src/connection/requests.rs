@@ -3,6 +3,7 @@
 use super::answers::Frames;
 use super::changes::Changes;
 use super::frames::{To, error, one};
+use super::mirror::Proven;
 use super::{group, mirror};
 use crate::office::Served;
 use crate::shared::Shared;
@@ -15,7 +16,7 @@ use cssr_proto::request::{Request, RequestKind, RequestReader};
 use cssr_proto::session::{Announcement, HandshakeHash};
 use cssr_proto::sizes::{PUBLICATION_MAX, SEAT_PUBLICATION_MAX};
 use cssr_proto::wire_error::ErrorCode;
-use cssr_proto::{CourierNumber, CourierProof, EnvelopeId, Hash};
+use cssr_proto::{CourierProof, EnvelopeId, Hash};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ enum Role {
     /// Nothing was asked yet: it may become a courier's.
     Fresh,
     Anonymous,
-    Courier(CourierNumber),
+    Courier(Proven),
 }
 
 /// The last answer of a connection that broke the protocol.
@@ -141,7 +142,9 @@ impl<S: Store> Requests<S> {
             Request::Post(post) => return Ok(self.changes.post(to, post)),
             Request::Burn { id, key } => return Ok(self.changes.burn(to, id, BurnKey::from_bytes(key))),
             Request::Publish(publication) => {
-                let place = shared.place_to_publish(self.holder, self.courier().ok()).ok_or(ErrorCode::Busy)?;
+                let place = shared
+                    .place_to_publish(self.holder, self.courier().ok().map(|courier| courier.number))
+                    .ok_or(ErrorCode::Busy)?;
                 return Ok(by_itself(&self.shared, to, publish(shared, to, publication, place)));
             }
             Request::Drain(from) => mirror::frames(shared, to, self.courier()?, from, false, self.stopped.clone()),
@@ -160,12 +163,13 @@ impl<S: Store> Requests<S> {
         let view = self.shared.office.view();
         let roster = view.roster.as_ref().ok_or(ErrorCode::RefusedCourier)?;
         proof.verify(roster, self.session.as_bytes(), self.announcement.day).map_err(|_| ErrorCode::RefusedCourier)?;
-        self.role = Role::Courier(proof.courier);
+        let courier = roster.courier_on(proof.courier, self.announcement.day).map_err(|_| ErrorCode::RefusedCourier)?;
+        self.role = Role::Courier(Proven { number: courier.number, key: courier.key });
         self.reader.limit_publications(PUBLICATION_MAX);
         Ok(ready(to.done()))
     }
 
-    fn courier(&self) -> Result<CourierNumber, ErrorCode> {
+    fn courier(&self) -> Result<Proven, ErrorCode> {
         match self.role {
             Role::Courier(courier) => Ok(courier),
             Role::Fresh | Role::Anonymous => Err(ErrorCode::WrongSession),
@@ -182,7 +186,7 @@ impl<S: Store> Requests<S> {
             _ => (false, true),
         };
         match self.role {
-            Role::Courier(number) if courier => mirror::check_courier(&self.shared, number),
+            Role::Courier(proven) if courier => mirror::check_courier(&self.shared, proven),
             Role::Fresh | Role::Anonymous if anyone => Ok(()),
             _ => Err(ErrorCode::WrongSession),
         }

@@ -182,6 +182,21 @@ async fn a_courier_that_is_revoked_while_it_watches_is_told_nothing_more() {
     assert_eq!(courier.refused(Request::Drain(FROM_START)).await, ErrorCode::RefusedCourier);
 }
 
+#[tokio::test]
+async fn a_courier_whose_number_is_somebody_elses_now_is_told_nothing_more() {
+    let mut rig = Rig::open().await;
+    let (mut client, mut courier) = (rig.client().await, rig.courier().await);
+    courier.send(Request::Watch(FROM_START)).await;
+    assert_eq!(courier.receive().await, Response::CaughtUp(FROM_START));
+    rig.office.replace_courier(0);
+    let roster = rig.office.sign_roster();
+    assert_eq!(client.ask(publish_roster(&roster)).await, Response::Published);
+    client.ask(letter(1)).await;
+    rig.handle.seal().await;
+    assert_eq!(error(&courier.receive().await), ErrorCode::RefusedCourier);
+    assert_eq!(courier.refused(Request::Drain(FROM_START)).await, ErrorCode::RefusedCourier);
+}
+
 /// Whatever is sealed meanwhile.
 #[tokio::test]
 async fn a_courier_that_breaks_the_protocol_while_it_watches_is_told_so_and_dropped() {

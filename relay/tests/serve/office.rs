@@ -142,6 +142,15 @@ impl Office {
         self.roster.couriers = List::new(couriers).unwrap();
     }
 
+    /// Gives a courier's number in the draft to another key.
+    pub fn replace_courier(&mut self, number: u8) {
+        let mut couriers = self.roster.couriers.clone().into_vec();
+        for listed in couriers.iter_mut().filter(|listed| listed.number == courier(number)) {
+            listed.key = courier_key(self.seed, 200).public();
+        }
+        self.roster.couriers = List::new(couriers).unwrap();
+    }
+
     /// Lists another seat of the desk in the draft.
     pub fn add_seat(&mut self, number: u8) {
         let mut desks = self.roster.desks.clone().into_vec();
