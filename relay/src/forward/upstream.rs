@@ -1,11 +1,14 @@
 //! The relays of a forwarder: one after the other until one answers.
 
 use super::ForwardLimits;
+use futures_util::future::join_all;
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 /// Where a relay or the next forwarder is: `HOST:PORT`.
@@ -47,6 +50,8 @@ impl fmt::Display for Upstream {
 /// All of them, and which could not be reached of late.
 pub(super) struct Upstreams {
     all: Vec<Known>,
+    /// Whether it was looked up once where they are.
+    located: watch::Sender<bool>,
     connect_timeout: Duration,
     retry_after: Duration,
 }
@@ -58,6 +63,8 @@ struct Known {
 
 #[derive(Default)]
 struct State {
+    /// Where it was when that was last looked up.
+    addresses: Vec<SocketAddr>,
     /// When it last could not be reached, unless it could be since.
     failed: Option<Instant>,
     /// Whether the log was told that it is out of reach.
@@ -68,11 +75,14 @@ impl Upstreams {
     pub(super) fn new(relays: Vec<Upstream>, limits: &ForwardLimits) -> Self {
         let known = |upstream| Known { upstream, state: Mutex::default() };
         let (connect_timeout, retry_after) = (limits.connect_timeout, limits.retry_after);
-        Self { all: relays.into_iter().map(known).collect(), connect_timeout, retry_after }
+        let (all, located) = (relays.into_iter().map(known).collect(), watch::Sender::new(false));
+        Self { all, located, connect_timeout, retry_after }
     }
 
     /// A connection to the first relay that answers, those that did not of late last.
     pub(super) async fn connect(&self) -> Option<TcpStream> {
+        // The sender is here.
+        let _ = self.located.subscribe().wait_for(|located| *located).await;
         let now = Instant::now();
         let (good, bad): (Vec<_>, Vec<_>) =
             self.all.iter().partition(|known| !known.failed_since(now, self.retry_after));
@@ -87,6 +97,8 @@ impl Upstreams {
 
     /// Tries each relay, and tells the log which are out of reach and which are back, by their places in the configuration.
     pub(super) async fn probe(&self) {
+        join_all(self.all.iter().map(|known| self.locate(known))).await;
+        self.located.send_replace(true);
         for (place, known) in (1..).zip(&self.all) {
             let reached = self.reach(known).await.is_some();
             let told = std::mem::replace(&mut known.lock().told, !reached);
@@ -98,8 +110,19 @@ impl Upstreams {
         }
     }
 
+    /// Looks up where a relay is. Not for each client: whoever answers that would learn when somebody comes.
+    async fn locate(&self, known: &Known) {
+        let found = timeout(self.connect_timeout, lookup_host(known.upstream.0.as_str())).await;
+        let found: Vec<_> = found.ok().and_then(Result::ok).into_iter().flatten().collect();
+        // As long as nothing is found, it may still be where it was.
+        if !found.is_empty() {
+            known.lock().addresses = found;
+        }
+    }
+
     async fn reach(&self, known: &Known) -> Option<TcpStream> {
-        let stream = timeout(self.connect_timeout, TcpStream::connect(&known.upstream.0)).await;
+        let addresses = known.lock().addresses.clone();
+        let stream = timeout(self.connect_timeout, TcpStream::connect(addresses.as_slice())).await;
         let reached = stream.ok().and_then(Result::ok);
         known.lock().failed = if reached.is_some() { None } else { Some(Instant::now()) };
         reached
@@ -111,7 +134,7 @@ impl Known {
         self.lock().failed.is_some_and(|failed| now.duration_since(failed) < retry_after)
     }
 
-    /// Neither field can be left half written.
+    /// No field can be left half written.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,6 +143,25 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt as _;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn where_a_relay_is_is_looked_up_when_it_is_tried_and_not_for_a_client() {
+        let (first, second) =
+            (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let named = format!("localhost:{}", first.local_addr().unwrap().port()).parse().unwrap();
+        let upstreams = Upstreams::new(vec![named], &ForwardLimits::default());
+        let mut early = Box::pin(upstreams.connect());
+        assert!(early.as_mut().now_or_never().is_none(), "nothing was looked up yet");
+        upstreams.probe().await;
+        let port = |stream: Option<TcpStream>| stream.unwrap().peer_addr().unwrap().port();
+        assert_eq!(port(early.await), first.local_addr().unwrap().port());
+        upstreams.all[0].lock().addresses = vec![second.local_addr().unwrap()];
+        assert_eq!(port(upstreams.connect().await), second.local_addr().unwrap().port());
+        upstreams.probe().await;
+        assert_eq!(port(upstreams.connect().await), first.local_addr().unwrap().port());
+    }
 
     #[test]
     fn an_upstream_is_a_host_and_a_port_and_nothing_more() {
