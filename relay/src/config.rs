@@ -62,13 +62,14 @@ impl Config {
 
 /// When a batch is sealed (protocol, section 10).
 ///
-/// A full batch (`min_letters`) is sealed once its oldest envelope is `min_age` old. A batch that does not fill is sealed
-/// when the current **period** ends: the day is cut into periods of `max_age` from midnight, UTC. So the moment of its
-/// sealing tells nothing about when in that period its envelopes came, and none waits longer than `max_age`.
+/// A full batch (`min_letters`) is sealed when a part of five times `min_age` ends and its oldest envelope is `min_age` old. A
+/// batch that does not fill is sealed when the current **period** ends: the day is cut into periods of `max_age` from
+/// midnight, UTC. So the moment of its sealing tells nothing about when in that part or period its envelopes came, and none
+/// waits longer than `max_age`. Without `min_age` a full batch is sealed at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sealing {
-    /// How old the oldest must be. Default: 60 s, so that the moment an id is listed does not tell who was connected
-    /// when it came.
+    /// How old the oldest must be, and a fifth of the parts at whose ends full batches are sealed. Default: 60 s, so that the
+    /// moment an id is listed does not tell who was connected when it came.
     pub min_age: Duration,
     /// How many envelopes fill a batch. Default: 16, the crowd in which the order of arrival is lost.
     pub min_letters: usize,

@@ -1,8 +1,8 @@
 //! The one task that seals batches, turns the day and lets days expire.
 
-use crate::sealing::Moment;
 use crate::shared::Shared;
 use crate::store::{Kind, Store, StoreError};
+use cssr_proto::sizes::BATCH_MAX;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -54,19 +54,16 @@ async fn tick<S: Store>(relay: &Shared<S>, all: bool, due: &mut Due) {
         relay.counts.report();
         relay.trouble.turn_day();
     }
-    let now = relay.sealing.moment(&*relay.clock);
     for kind in [Kind::Letter, Kind::Chunk] {
-        if let Err(error) = seal(relay, kind, all, now).await {
-            relay.store_failed(&error);
+        if let Err(error) = seal(relay, kind, all).await {
+            relay.trouble.note_own(&error);
         }
     }
     // Even if sealing failed: forgetting matters more. Again and again until it has been done.
     if due.expiry {
         match expire(relay).await {
             Ok(()) => due.expiry = false,
-            Err(error) => {
-                relay.store_failed(&error);
-            }
+            Err(error) => relay.trouble.note_own(&error),
         }
     }
     // Afterwards, so that it has the space of a day that has expired.
@@ -76,31 +73,36 @@ async fn tick<S: Store>(relay: &Shared<S>, all: bool, due: &mut Due) {
     relay.look().await;
 }
 
-/// Seals what is due, of the oldest day first, as the store does.
-async fn seal<S: Store>(relay: &Shared<S>, kind: Kind, all: bool, now: Moment) -> Result<(), StoreError> {
-    let Some(first) = relay.store.pending(kind).await? else {
-        // What was noted was there already, or was refused. It must not make a later one seem to have waited.
+/// Seals what is due, of the oldest day first, as the store does; with `all` what is not due either.
+async fn seal<S: Store>(relay: &Shared<S>, kind: Kind, all: bool) -> Result<(), StoreError> {
+    let mut due = all;
+    while let Some(pending) = relay.store.pending(kind).await? {
+        let now = relay.sealing.moment(&*relay.clock);
+        // What waits since an earlier day came in an earlier period, or before the relay started.
+        let oldest = relay.arrivals.oldest(kind, now);
+        let is_over = pending.day < relay.today.get();
+        if !(is_over || due || relay.sealing.is_due(pending.count, oldest, now)) {
+            return Ok(());
+        }
+        // What comes while it seals is noted anew.
         relay.arrivals.forget(kind);
-        return Ok(());
-    };
-    let due = |count, oldest| all || relay.sealing.is_due(count, oldest, now);
-    // What waits since an earlier day came in an earlier period, or before the relay started.
-    let oldest = relay.arrivals.oldest(kind, now);
-    if first.day == relay.today.get() && !due(first.count, oldest) {
-        return Ok(());
-    }
-    // What comes while it seals is noted anew; what is left over comes next time.
-    relay.arrivals.forget(kind);
-    let mut pending = Some(first);
-    while pending.is_some_and(|pending| pending.day < relay.today.get() || due(pending.count, oldest)) {
         let Some(batch) = relay.store.seal(kind).await? else { break };
         relay.index.sealed(kind, batch.day());
         relay.sealed.send_modify(|sealed| *sealed = sealed.wrapping_add(1));
         relay.monitor.sealed(kind, batch.ids().len(), relay.counts.totals());
         relay.trouble.sealed(kind, batch.ids().len());
+        relay.tariff.sealed(kind, relay.clock.elapsed());
         tracing::debug!(?kind, number = batch.number(), ids = batch.ids().len(), "sealed a batch");
-        pending = relay.store.pending(kind).await?;
+        if !is_over {
+            // What has come meanwhile is not due, and there might be no end of it.
+            if batch.ids().len() < BATCH_MAX {
+                return Ok(());
+            }
+            due = true;
+        }
     }
+    // What was noted was there already, or was refused. It must not make a later one seem to have waited.
+    relay.arrivals.forget(kind);
     Ok(())
 }
 
@@ -129,7 +131,7 @@ pub(crate) async fn begin<S: Store>(relay: &Shared<S>) -> bool {
     match relay.store.begin(relay.today.get()).await {
         Ok(()) => false,
         Err(error) => {
-            relay.store_failed(&error);
+            relay.trouble.note_own(&error);
             error == StoreError::NoSpace
         }
     }

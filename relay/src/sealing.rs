@@ -6,24 +6,39 @@ use crate::store::Kind;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A moment, as the rule sees it.
+/// Batches that are full are sealed at the ends of parts of the day that are so many times `min_age` long: whoever adds to a
+/// batch until one more fills it learns of that one no more than the part in which it came.
+const PARTS: u32 = 5;
+
+/// A moment, as the rule sees it. Parts of days are compared for equality only, so that a wall clock set back ends them too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
     elapsed: Duration,
-    /// Which period of which day; compared for equality only, so that a wall clock set back ends a period too.
+    /// Which period of `max_age`.
     period: u128,
+    /// Which part; and in which one what comes now is still less than `min_age` old.
+    part: u128,
+    young: u128,
 }
 
 impl Sealing {
     pub(crate) fn moment(&self, clock: &dyn Clock) -> Moment {
-        let period = clock.wall().as_millis() / self.max_age.as_millis().max(1);
-        Moment { elapsed: clock.elapsed(), period }
+        let (wall, elapsed) = (clock.wall(), clock.elapsed());
+        let of = |wall: Duration, length: Duration| wall.as_millis() / length.as_millis().max(1);
+        let part = |wall| of(wall, self.min_age.saturating_mul(PARTS));
+        Moment {
+            elapsed,
+            period: of(wall, self.max_age),
+            part: part(wall),
+            young: part(wall.saturating_add(self.min_age).saturating_sub(Duration::from_nanos(1))),
+        }
     }
 
     /// Whether `count` envelopes, the oldest of which came at `oldest`, are to be sealed.
     pub(crate) fn is_due(&self, count: usize, oldest: Moment, now: Moment) -> bool {
-        let full = count >= self.min_letters && now.elapsed.saturating_sub(oldest.elapsed) >= self.min_age;
-        full || (count > 0 && oldest.period != now.period)
+        let ripe = now.elapsed.saturating_sub(oldest.elapsed) >= self.min_age;
+        let at_end = self.min_age.is_zero() || ![oldest.part, oldest.young].contains(&now.part);
+        (count >= self.min_letters && ripe && at_end) || (count > 0 && oldest.period != now.period)
     }
 
     /// How often to look: often enough that a batch is not noticeably late.
@@ -87,10 +102,23 @@ mod tests {
     }
 
     #[test]
-    fn a_full_batch_waits_until_its_oldest_is_a_minute_old() {
-        assert!(!due(16, 100, 159));
-        assert!(due(16, 100, 160));
-        assert!(!due(15, 100, 160));
+    fn a_full_batch_is_sealed_when_five_minutes_end_and_its_oldest_is_a_minute_old() {
+        for came in [0, 100, 240] {
+            assert!(!due(16, came, 299), "{came}");
+            assert!(due(16, came, 300), "{came}");
+            assert!(!due(15, came, 300), "{came}");
+        }
+        for came in [241, 299, 300, 540] {
+            assert!(!due(16, came, 599), "{came}: nothing may tell when the oldest came");
+            assert!(due(16, came, 600), "{came}");
+        }
+    }
+
+    #[test]
+    fn without_a_least_age_a_full_batch_is_due_at_once() {
+        let clock = ManualClock::new(Day(20_780));
+        let rule = Sealing { min_age: Duration::ZERO, ..RULE };
+        assert!(rule.is_due(16, rule.moment(&clock), rule.moment(&clock)));
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl<S: Store> Relay<S> {
             Ok(()) => false,
             // What there is can be read all the same, and it is tried again.
             Err(error @ StoreError::NoSpace) => {
-                shared.store_failed(&error);
+                shared.trouble.note_own(&error);
                 true
             }
             Err(error) => return Err(error.into()),

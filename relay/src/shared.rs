@@ -130,6 +130,11 @@ impl<S: Store> Shared<S> {
         self.tariff.effort(kind, self.clock.elapsed())
     }
 
+    /// Whether a post may come at a price that has risen since.
+    pub(crate) fn forgives(&self, kind: Kind) -> bool {
+        self.tariff.forgives(kind, self.clock.elapsed())
+    }
+
     /// Who a new connection belongs to, and what it holds while it lasts; `None` if there is no place for it.
     pub(crate) fn enter(&self, peer: SocketAddr, listener: usize, only_way: bool) -> Option<(Holder, Place)> {
         let holder = self.holders.of(peer, &self.forwarders);

@@ -4,6 +4,9 @@
 //! IEEE/ACM Transactions on Networking 6(2), 1998). So one greedy holder gets half of all places, `n` greedy ones get
 //! `1/(n + 1)` each, and as much is left for whoever comes next. Nothing must be known of holders beforehand, and nothing
 //! is remembered of who holds nothing.
+//!
+//! Whoever holds many could count the places that all others have by whether it gets one more. So the limit is drawn anew each
+//! time, between two thirds of what is said above and all of it, for holders of more than a few.
 
 use cssr_proto::CourierNumber;
 use std::collections::HashMap;
@@ -15,6 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Bytes of an address that name a customer's network: IPv4 /24 and IPv6 /48.
 const IPV4_PREFIX: usize = 3;
 const IPV6_PREFIX: usize = 6;
+
+/// A holder of fewer places gets another as long as it holds fewer than are free.
+const FEW: usize = 16;
 
 /// Who holds places, for as long as it does: all connections from one address prefix, or by one way, or one connection, or a
 /// courier.
@@ -81,6 +87,24 @@ pub(crate) struct Shares(Mutex<State>);
 struct State {
     free: usize,
     held: HashMap<Holder, usize>,
+    draws: RandomState,
+    drawn: u64,
+}
+
+impl State {
+    /// Whether a holder has as many places as it gets.
+    fn is_served(&mut self, holder: Holder) -> bool {
+        let held = self.held.get(&holder).copied().unwrap_or_default();
+        let blur = if held < FEW { 0 } else { self.draw(self.free / 2) };
+        held + blur >= self.free
+    }
+
+    /// A number up to `most`.
+    fn draw(&mut self, most: usize) -> usize {
+        self.drawn = self.drawn.wrapping_add(1);
+        // It is less than `most`, and so fits.
+        (self.draws.hash_one(self.drawn) % (most as u64 + 1)) as usize
+    }
 }
 
 /// A place, until it is dropped.
@@ -93,7 +117,7 @@ pub(crate) struct Place {
 
 impl Shares {
     pub(crate) fn new(places: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { free: places, held: HashMap::new() })))
+        Arc::new(Self(Mutex::new(State { free: places, held: HashMap::new(), draws: RandomState::new(), drawn: 0 })))
     }
 
     /// A place for a holder; `None` if none is free, or it has as many as are left.
@@ -106,8 +130,7 @@ impl Shares {
     pub(crate) fn take_by(self: &Arc<Self>, holder: Holder, way: Option<Holder>) -> Option<Place> {
         let mut state = self.lock();
         let holders = || [Some(holder), way].into_iter().flatten();
-        let free = state.free;
-        if holders().any(|holder| state.held.get(&holder).copied().unwrap_or_default() >= free) {
+        if holders().any(|holder| state.is_served(holder)) {
             return None;
         }
         state.free -= 1;
@@ -140,8 +163,30 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    /// How often a greedy one tries: so often that it gets whatever it may.
+    const TRIES: usize = 20_000;
+
     fn take_all(shares: &Arc<Shares>, holder: Holder) -> Vec<Place> {
-        std::iter::from_fn(|| shares.take(holder)).collect()
+        (0..TRIES).filter_map(|_| shares.take(holder)).collect()
+    }
+
+    #[test]
+    fn who_holds_many_does_not_learn_how_many_others_have() {
+        let of = |others: usize| {
+            let shares = Shares::new(900);
+            let others: Vec<_> =
+                (0..others).map(|number| shares.take(Holder(1_000 + number as u64)).unwrap()).collect();
+            let greedy: Vec<_> = std::iter::from_fn(|| shares.take(Holder(1))).collect();
+            assert_eq!(others.len(), shares.lock().held.len() - 1);
+            greedy.len()
+        };
+        let got = |others| (0..50).map(|_| of(others)).collect::<Vec<_>>();
+        let [none, few] = [got(0), got(5)];
+        assert!(none.iter().all(|got| (299..=450).contains(got)), "{none:?}");
+        assert!(none.iter().max() > few.iter().min() && few.iter().max() > none.iter().min(), "{none:?} {few:?}");
+        // Who holds few is not told apart either way: it always gets one.
+        let shares = Shares::new(900);
+        assert_eq!((0..FEW).filter_map(|_| shares.take(Holder(1))).collect::<Vec<_>>().len(), FEW);
     }
 
     #[test]

@@ -4,10 +4,17 @@
 //! room that is left. Up to there a post costs the least effort; from there it rises with the square of the excess, and
 //! at twice the bucket it costs the most. So a burst of testimony costs nobody anything, and a flood soon costs more than
 //! it gains: at the least effort it would take two and a half days to fill the relay, and the fuller the relay is the
-//! sooner the price rises. What came is remembered as that one number, in memory.
+//! sooner the price rises. What came is remembered as a few numbers, in memory.
+//!
+//! The price is told to everybody. So that it does not tell of single letters, what comes moves it when a batch of its kind is
+//! sealed, which everybody sees anyway, or when so much has come that it must: after a number that is drawn anew each time.
+//!
+//! A session pays what it was told when it began, though the price has risen since. That is as much as a bucket holds in an
+//! hour, of all sessions together, or sessions begun in quiet times would be worth keeping for a flood.
 
 use crate::config::{Efforts, Postage};
 use crate::store::{Kind, Quotas};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +25,9 @@ const EMPTIES: Duration = Duration::from_secs(3_600);
 const LEAST_BUCKET: u64 = 64;
 /// How full the bucket is counted, in buckets: what is above makes no difference, and must not last.
 const BRIM: f64 = 2.5;
+/// What comes between two batches moves the price once it is this part of the bucket at least, and three times as much at
+/// most.
+const LEAST_STEP: u64 = 8;
 
 /// The prices of both kinds.
 #[derive(Debug)]
@@ -31,10 +41,33 @@ pub(crate) struct Tariff {
 #[derive(Debug, Default)]
 struct Bucket {
     level: f64,
+    /// Posts at a price that had risen.
+    forgiven: f64,
     /// When it was looked at last.
     at: Duration,
     /// Envelopes that are known.
     known: u64,
+    /// What has come and does not count yet: posts, and new envelopes among them.
+    fresh: Fresh,
+    draws: RandomState,
+    drawn: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Fresh {
+    posts: u64,
+    stored: u64,
+    /// With so many posts they count.
+    most: u64,
+}
+
+impl Bucket {
+    /// How many posts count together next, for a bucket of a size.
+    fn draw(&mut self, size: u64) -> u64 {
+        self.drawn = self.drawn.wrapping_add(1);
+        let least = (size / LEAST_STEP).max(1);
+        least + self.draws.hash_one(self.drawn) % (2 * least + 1)
+    }
 }
 
 impl Tariff {
@@ -44,21 +77,49 @@ impl Tariff {
 
     /// Learns how much is stored, when the relay starts and when days have expired.
     pub(crate) fn count(&self, kind: Kind, known: u64) {
-        self.bucket(kind).known = known;
+        let mut bucket = self.bucket(kind);
+        (bucket.known, bucket.fresh.stored) = (known, 0);
     }
 
-    /// Counts a post that came; `stored` if it was new.
+    /// Notes a post that came; `stored` if it was new.
     pub(crate) fn came(&self, kind: Kind, stored: bool, now: Duration) {
         let mut bucket = self.bucket(kind);
-        let size = self.size(kind, &mut bucket, now);
-        bucket.level = (bucket.level + 1.0).min(BRIM * size);
-        bucket.known += u64::from(stored);
+        if bucket.fresh.most == 0 {
+            let size = self.size(kind, &mut bucket, now);
+            bucket.fresh.most = bucket.draw(size);
+        }
+        bucket.fresh.posts += 1;
+        bucket.fresh.stored += u64::from(stored);
+        if bucket.fresh.posts >= bucket.fresh.most {
+            self.settle(kind, &mut bucket, now);
+        }
+    }
+
+    /// A batch was sealed: what came counts.
+    pub(crate) fn sealed(&self, kind: Kind, now: Duration) {
+        self.settle(kind, &mut self.bucket(kind), now);
+    }
+
+    fn settle(&self, kind: Kind, bucket: &mut Bucket, now: Duration) {
+        let Fresh { posts, stored, most: _ } = std::mem::take(&mut bucket.fresh);
+        let size = self.size(kind, bucket, now) as f64;
+        bucket.level = (bucket.level + posts as f64).min(BRIM * size);
+        bucket.known += stored;
+    }
+
+    /// Whether a post may come at a price that has risen since.
+    pub(crate) fn forgives(&self, kind: Kind, now: Duration) -> bool {
+        let mut bucket = self.bucket(kind);
+        let size = self.size(kind, &mut bucket, now) as f64;
+        let forgives = bucket.forgiven + 1.0 <= size;
+        bucket.forgiven += f64::from(u8::from(forgives));
+        forgives
     }
 
     /// The effort that a new session is asked for.
     pub(crate) fn effort(&self, kind: Kind, now: Duration) -> u32 {
         let mut bucket = self.bucket(kind);
-        let size = self.size(kind, &mut bucket, now);
+        let size = self.size(kind, &mut bucket, now) as f64;
         let Efforts { least, most } = self.postage.of(kind);
         let excess = (bucket.level / size - 1.0).clamp(0.0, 1.0);
         // Between two numbers of 32 bits.
@@ -66,11 +127,13 @@ impl Tariff {
     }
 
     /// Empties the bucket to what it is now, and gives its size.
-    fn size(&self, kind: Kind, bucket: &mut Bucket, now: Duration) -> f64 {
+    fn size(&self, kind: Kind, bucket: &mut Bucket, now: Duration) -> u64 {
         let room = self.room.of(kind).saturating_sub(bucket.known);
-        let size = (room / PART).max(LEAST_BUCKET) as f64;
-        let emptied = size * now.saturating_sub(bucket.at).as_secs_f64() / EMPTIES.as_secs_f64();
-        bucket.level = (bucket.level - emptied).max(0.0);
+        let size = (room / PART).max(LEAST_BUCKET);
+        let emptied = size as f64 * now.saturating_sub(bucket.at).as_secs_f64() / EMPTIES.as_secs_f64();
+        for level in [&mut bucket.level, &mut bucket.forgiven] {
+            *level = (*level - emptied).max(0.0);
+        }
         bucket.at = now;
         size
     }
@@ -88,6 +151,7 @@ impl Tariff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     const ROOM: Quotas = Quotas { letters: 64_000, chunks: 6_400 };
     const SECOND: Duration = Duration::from_secs(1);
@@ -97,8 +161,51 @@ mod tests {
         Tariff::new(Postage { letters: efforts, chunks: efforts }, ROOM)
     }
 
+    /// So many posts, and a batch.
     fn flood(tariff: &Tariff, posts: u32, now: Duration) {
         (0..posts).for_each(|_| tariff.came(Kind::Letter, false, now));
+        tariff.sealed(Kind::Letter, now);
+    }
+
+    #[test]
+    fn the_price_rises_between_batches_after_an_eighth_to_three_of_the_bucket_and_never_at_the_same() {
+        let steps = (0..50).map(|_| {
+            let tariff = tariff(0, 1_000_000);
+            flood(&tariff, 1_000, SECOND);
+            (1..).find(|_| {
+                tariff.came(Kind::Letter, false, SECOND);
+                tariff.effort(Kind::Letter, SECOND) > 0
+            })
+        });
+        let steps: HashSet<u32> = steps.flatten().collect();
+        assert!(steps.iter().all(|step| (125..=375).contains(step)), "{steps:?}");
+        assert!(steps.len() > 10, "{steps:?}");
+    }
+
+    /// Neither the price nor when it falls.
+    #[test]
+    fn one_post_changes_nothing_that_is_told_before_a_batch_is_sealed() {
+        let falls = |posts: u32, sealed: bool| {
+            let tariff = tariff(0, 100);
+            flood(&tariff, 1_001, Duration::ZERO);
+            (0..posts).for_each(|_| tariff.came(Kind::Letter, true, Duration::ZERO));
+            if sealed {
+                tariff.sealed(Kind::Letter, Duration::ZERO);
+            }
+            (0..3_600_000).step_by(100).find(|at| tariff.effort(Kind::Letter, Duration::from_millis(*at)) == 0)
+        };
+        assert_eq!(falls(0, false), falls(20, false));
+        assert!(falls(0, true) < falls(20, true), "afterwards it does");
+    }
+
+    #[test]
+    fn what_is_forgiven_is_a_bucket_an_hour_for_all_together() {
+        let tariff = tariff(0, 100);
+        let forgiven = |now| (0..5_000).filter(|_| tariff.forgives(Kind::Letter, now)).count();
+        assert_eq!(forgiven(SECOND), 1_000);
+        assert_eq!(forgiven(SECOND + EMPTIES / 2), 500);
+        assert_eq!(forgiven(SECOND + 3 * EMPTIES), 1_000);
+        assert!(tariff.forgives(Kind::Chunk, SECOND));
     }
 
     #[test]
@@ -137,8 +244,8 @@ mod tests {
     #[test]
     fn the_fuller_the_relay_the_sooner_the_price_rises() {
         let tariff = tariff(0, 100);
-        let fill = |posts: u32| (0..posts).for_each(|_| tariff.came(Kind::Letter, true, SECOND));
-        fill(60_000);
+        (0..60_000).for_each(|_| tariff.came(Kind::Letter, true, SECOND));
+        tariff.sealed(Kind::Letter, SECOND);
         // A bucket of 64 is left, and it is full; hours later it is empty.
         assert_eq!(tariff.effort(Kind::Letter, SECOND), 100);
         let later = 100 * EMPTIES;

@@ -40,6 +40,7 @@ pub(crate) struct Trouble {
     unreadable: AtomicBool,
     /// Known to the operator.
     damaged: AtomicBool,
+    /// Found by the relay itself, since it was last told.
     no_space: AtomicBool,
     /// Envelopes in batches: what waits is not counted, so that the figure moves with what everybody can see.
     letters: AtomicU64,
@@ -52,11 +53,20 @@ impl Trouble {
         Self { damaged: damaged.into(), ..Self::default() }
     }
 
+    /// Takes note of what the store says to the relay itself, when it lists a batch or begins a day.
+    pub(crate) fn note_own(&self, error: &StoreError) {
+        match error {
+            StoreError::NoSpace => self.no_space.store(true, Ordering::Relaxed),
+            error => self.note(error),
+        }
+    }
+
     /// Takes note of what the store says to somebody.
     pub(crate) fn note(&self, error: &StoreError) {
         match error {
             StoreError::Unreadable(_) => self.unreadable.store(true, Ordering::Relaxed),
-            StoreError::NoSpace => self.no_space.store(true, Ordering::Relaxed),
+            // The relay finds that too, by itself.
+            StoreError::NoSpace => {}
             // A mistake of the relay's own, and no harm to what is stored. Told once: it may be some peer's doing.
             StoreError::Misuse(_) => {
                 if !self.misused.swap(true, Ordering::Relaxed) {
@@ -160,6 +170,8 @@ mod tests {
         assert_eq!([of(Some(DISK_NEARLY_FULL - 1)), of(Some(DISK_FULL))], [Room::Little; 2]);
         assert_eq!([of(Some(DISK_FULL - 1)), of(Some(0))], [Room::None; 2]);
         trouble.note(&StoreError::NoSpace);
+        assert_eq!(of(Some(u64::MAX)), Room::Enough, "its time would tell when somebody was there");
+        trouble.note_own(&StoreError::NoSpace);
         assert_eq!([of(Some(u64::MAX)), of(Some(u64::MAX))], [Room::None, Room::Enough], "a quota of the disk");
 
         let listed = |count| {

@@ -90,8 +90,8 @@ impl<S: Store> Changes<S> {
     pub(super) fn post(&mut self, to: To, post: Post) -> Answering {
         let paid = self.postage(&post);
         let kind = post.kind();
-        if self.is_outdated(kind) {
-            return ready(to.error(ErrorCode::Busy));
+        if let Some(refused) = self.is_outdated(kind) {
+            return ready(to.error(refused));
         }
         let Some(place) = self.shared.in_flight(kind).take(self.holder) else {
             return ready(to.error(ErrorCode::Busy));
@@ -148,14 +148,21 @@ impl<S: Store> Changes<S> {
         drop(self.postage(post));
     }
 
-    /// Whether the session has posted more than a visit does, and the price has risen since it began. Its own price stays,
-    /// but it must come again, or sessions begun in quiet times would be worth keeping for a flood.
-    fn is_outdated(&self, kind: Kind) -> bool {
+    /// If the price has risen since the session began: its own price stays, but it must come again once it has posted more
+    /// than a visit does, or all who come at such a price have posted as much as the relay forgives.
+    fn is_outdated(&self, kind: Kind) -> Option<ErrorCode> {
         let (posted, usual, announced) = match kind {
             Kind::Letter => (self.letters, LETTERS, self.announcement.letter_effort),
             Kind::Chunk => (self.chunks, CHUNKS, self.announcement.chunk_effort),
         };
-        posted > usual && self.shared.effort(kind) > announced
+        if self.shared.effort(kind) <= announced {
+            return None;
+        }
+        if posted > usual {
+            return Some(ErrorCode::Busy);
+        }
+        // A visit may not be answered `busy` so early, nor need it wait: another session is told the price.
+        (!self.shared.forgives(kind)).then_some(ErrorCode::Full)
     }
 
     fn postage(&mut self, post: &Post) -> Paid {

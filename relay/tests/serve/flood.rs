@@ -51,15 +51,19 @@ async fn post(rig: &Rig, seeds: std::ops::Range<u64>) {
 #[tokio::test]
 async fn a_flood_raises_the_price_for_those_who_come_later_and_an_hour_or_two_lower_it_again() {
     let rig = rig_with_little_room().await;
-    let early = early(&rig).await;
+    let early = early(&rig, 3).await;
     post(&rig, 0..64).await;
     let mut flooder = rig.client().await;
-    let mut posted = 0;
-    for seed in 100..164 {
+    assert_eq!(flooder.ask(letter(100)).await, Response::Posted);
+    // What came counts.
+    rig.handle.seal().await;
+    let mut posted = 1;
+    for seed in 101..164 {
         posted += u32::from(flooder.ask(letter(seed)).await == Response::Posted);
     }
     assert_eq!(posted, 16, "the session was told to come again");
     post_all(early).await;
+    rig.handle.seal().await;
 
     let mut client = rig.client().await;
     assert_eq!((client.announcement.letter_effort, client.announcement.chunk_effort), (3, 0));
@@ -76,7 +80,7 @@ async fn a_flood_raises_the_price_for_those_who_come_later_and_an_hour_or_two_lo
 #[tokio::test]
 async fn letters_count_though_whoever_posted_them_has_hung_up() {
     let rig = rig_with_little_room().await;
-    let early = early(&rig).await;
+    let early = early(&rig, 5).await;
     post(&rig, 0..64).await;
     rig.store.shut();
     for (mut client, first) in early.into_iter().zip((10_000..).step_by(16)) {
@@ -89,7 +93,7 @@ async fn letters_count_though_whoever_posted_them_has_hung_up() {
     }
     rig.store.open();
     while rig.client().await.announcement.letter_effort < 3 {
-        tokio::task::yield_now().await;
+        rig.handle.seal().await;
     }
 }
 
@@ -103,10 +107,10 @@ async fn a_letter_that_comes_again_makes_none_dearer() {
     assert_eq!(rig.client().await.announcement.letter_effort, 0);
 }
 
-/// Sessions from quiet times: enough of them to raise the price to the most.
-async fn early(rig: &Rig) -> Vec<Client> {
+/// Sessions from quiet times.
+async fn early(rig: &Rig, count: usize) -> Vec<Client> {
     let mut clients = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..count {
         clients.push(rig.client().await);
     }
     clients
@@ -124,16 +128,48 @@ async fn post_all(clients: Vec<Client>) {
 #[tokio::test]
 async fn a_visit_under_way_is_never_asked_for_more_than_was_announced_to_it() {
     let rig = rig_with_little_room().await;
-    let (mut visitor, early) = (rig.client().await, early(&rig).await);
+    let (mut visitor, early) = (rig.client().await, early(&rig, 3).await);
     post(&rig, 0..64).await;
     post_all(early).await;
-    assert_eq!(rig.client().await.announcement.letter_effort, 3);
+    rig.handle.seal().await;
+    assert_eq!(rig.client().await.announcement.letter_effort, 2);
     for seed in 500..516 {
         assert_eq!(visitor.ask(letter(seed)).await, Response::Posted, "{seed}");
     }
     assert_eq!(visitor.refused(letter(516)).await, ErrorCode::Busy, "more than a visit posts");
     // And the session goes on.
     assert!(matches!(visitor.ask(Request::Have(List::new(vec![id(1)]).unwrap())).await, Response::Have(_)));
+}
+
+/// They are opened in quiet times and used in a flood, so that it costs nothing.
+#[tokio::test]
+async fn sessions_that_were_hoarded_post_no_more_together_than_is_forgiven_in_an_hour() {
+    let rig = rig_with_little_room().await;
+    let hoard = early(&rig, 10).await;
+    post(&rig, 0..64).await;
+    let mut posted = 0;
+    for (mut client, first) in hoard.into_iter().zip((10_000..).step_by(16)) {
+        for seed in first..first + 16 {
+            match client.ask(letter(seed)).await {
+                Response::Posted => posted += 1,
+                answer => assert_eq!(error(&answer), ErrorCode::Full),
+            }
+        }
+    }
+    // And what came before the price rose.
+    assert!((64..=64 + 24).contains(&posted), "{posted}");
+}
+
+#[tokio::test]
+async fn what_is_told_of_the_price_does_not_tell_when_somebody_posts() {
+    let rig = rig_with_little_room().await;
+    post(&rig, 0..64).await;
+    for seed in 100..105 {
+        assert_eq!(rig.client().await.ask(letter(seed)).await, Response::Posted);
+        assert_eq!(rig.client().await.announcement.letter_effort, 0, "{seed}");
+    }
+    rig.handle.seal().await;
+    assert_eq!(rig.client().await.announcement.letter_effort, 1);
 }
 
 #[tokio::test]
@@ -146,6 +182,7 @@ async fn an_attachment_may_end_its_second_megabyte_at_the_price_it_began_with() 
     }
     assert!(answers[..128].iter().all(|answer| *answer == Response::Posted));
     assert!(answers[128..].iter().all(|answer| error(answer) == ErrorCode::Busy));
+    rig.handle.seal().await;
     let next = rig.client().await.announcement;
     assert_eq!((next.letter_effort, next.chunk_effort), (0, 2), "chunks do not make letters dear");
 }
@@ -162,6 +199,7 @@ async fn what_is_stored_already_counts_when_the_relay_starts() {
     // Of an empty relay of this size, 128 would be free.
     let rig = Rig::with(store, office, clock, |config| config.room = ROOM).await;
     post(&rig, 10_000..10_065).await;
+    rig.handle.seal().await;
     assert_ne!(rig.client().await.announcement.letter_effort, 0);
 }
 

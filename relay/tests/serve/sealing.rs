@@ -13,6 +13,7 @@ use cssr_relay::store::{JournalConfig, JournalStore, Quotas, SledConfig, SledSto
 use cssr_relay::{Config, ManualClock, Relay, StartError};
 use rand_core::SeedableRng as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -27,25 +28,40 @@ async fn sizes(client: &mut Client, day: Day) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn sixteen_letters_are_sealed_after_a_minute_and_fewer_at_the_half_hour() {
+async fn sixteen_letters_are_sealed_after_five_minutes_and_fewer_at_the_half_hour() {
     let rig = Rig::open().await;
     let mut client = rig.client().await;
     for seed in 0..16 {
         client.ask(letter(seed)).await;
     }
-    rig.clock.advance(MINUTE - Duration::from_secs(1));
+    rig.clock.advance(5 * MINUTE - Duration::from_secs(1));
     rig.handle.tick().await;
     assert_eq!(sizes(&mut client, DAY).await, [] as [usize; 0]);
     rig.clock.advance(Duration::from_secs(1));
     rig.handle.tick().await;
     assert_eq!(sizes(&mut client, DAY).await, [16]);
     client.ask(letter(100)).await;
-    rig.clock.advance(28 * MINUTE);
+    rig.clock.advance(24 * MINUTE);
     rig.handle.tick().await;
     assert_eq!(sizes(&mut client, DAY).await, [16]);
     rig.clock.advance(MINUTE);
     rig.handle.tick().await;
     assert_eq!(sizes(&mut client, DAY).await, [16, 1]);
+}
+
+/// However fast letters come, they wait for their own time, and the relay gets on with what else there is.
+#[tokio::test]
+async fn what_comes_while_a_batch_is_sealed_is_not_sealed_with_it_or_right_after_it() {
+    let rig = Rig::open().await;
+    let mut client = rig.client().await;
+    client.ask(letter(1)).await;
+    rig.store.comes_beside_seals.store(50, Ordering::Relaxed);
+    rig.clock.advance(30 * MINUTE);
+    rig.handle.tick().await;
+    assert_eq!(sizes(&mut client, DAY).await, [1]);
+    rig.clock.advance(30 * MINUTE);
+    rig.handle.tick().await;
+    assert_eq!(sizes(&mut client, DAY).await, [1, 1], "one letter more for each batch");
 }
 
 #[tokio::test]

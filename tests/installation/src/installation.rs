@@ -91,7 +91,7 @@ impl Installation {
         // The port is known once the relay runs; `start_relay` tells the office.
         let made = self.call("cssr-relay").args(["init", "relay", "--address", "ws://127.0.0.1"]).run()?;
         self.write("relay.identity", &made.stdout)?;
-        self.configure("seal_min_age", "\"1s\"")?;
+        self.configure("seal_min_age", "\"200ms\"")?;
         self.configure("seal_min_letters", "1")?;
         self.configure("listen", "\"127.0.0.1:0\"")
     }
