@@ -144,26 +144,26 @@ impl ConfigFile {
         keys.finish()?;
         let listen = listen.unwrap_or_else(|| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8085))]);
         apart(&listen, &tls, metrics)?;
-        let (card, tls) = match (card, tls.section()) {
-            (Some(card), Ok(tls)) => (card, tls),
-            (card, tls) => {
-                let missing = card.is_none().then_some(ConfigError::Missing { key: "card", allowed: CARD });
-                return Err(missing.into_iter().chain(tls.err()).collect());
-            }
-        };
+        let tls = tls.section();
         let key_file = folder.join(key_file.unwrap_or_else(|| Self::KEY_FILE.into()));
         let data = folder.join(data.unwrap_or_else(|| Self::DATA.into()));
         let mut others = vec![key_file.clone(), folder.join(NAME)];
-        others.extend(tls.iter().flat_map(|tls| [tls.files.certificate.clone(), tls.files.key.clone()]));
+        others.extend(tls.iter().flatten().flat_map(|tls| [tls.files.certificate.clone(), tls.files.key.clone()]));
         // Folders that are named from where the program runs may be the same.
         let whole = |path: &Path| plain(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
-        if others.iter().any(|other| whole(other).starts_with(whole(&data))) {
-            return Err(vec![ConfigError::Value {
-                key: "data",
-                found: format!("{:?}", data.display().to_string()),
-                allowed: "a folder of its own, in which nothing lies but the store: not relay.toml, the key or the certificate".into(),
-            }]);
-        }
+        let is_shared = others.iter().any(|other| whole(other).starts_with(whole(&data)));
+        let (card, tls) = match (card, tls) {
+            (Some(card), Ok(tls)) if !is_shared => (card, tls),
+            (card, tls) => {
+                let no_card = card.is_none().then_some(ConfigError::Missing { key: "card", allowed: CARD });
+                let shared = is_shared.then(|| ConfigError::Value {
+                    key: "data",
+                    found: format!("{:?}", data.display().to_string()),
+                    allowed: "a folder of its own, in which nothing lies but the store: not relay.toml, the key or the certificate".into(),
+                });
+                return Err(no_card.into_iter().chain(tls.err().unwrap_or_default()).chain(shared).collect());
+            }
+        };
         Ok(Self {
             card,
             listen,
@@ -388,6 +388,15 @@ mod tests {
         assert_eq!(shown.len(), 6);
         assert!(shown[1].starts_with("relay.toml, line 3: \"listen\" is 1;"), "{errors}");
         assert!(shown[5].starts_with("relay.toml: \"card\" is missing"), "{errors}");
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_what_is_wrong() {
+        let text = "tls_certificate = \"a.pem\"\ndata = \".\"\n";
+        let errors = ConfigFile::parse(text, Path::new("/srv/relay")).unwrap_err();
+        let told: Vec<_> = errors.faults().iter().map(|fault| fault.error.key().unwrap()).collect();
+        let all = ["card", "tls_listen", "tls_key", "data"];
+        assert!(told.len() == all.len() && all.iter().all(|key| told.contains(key)), "{errors}");
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl ForwardFile {
             (relays, listen, tls) => {
                 let no_relays = relays.is_none().then(|| missing("relays", RELAYS));
                 let nowhere = matches!((listen, &tls), (None, Ok(None))).then(|| missing("listen", LISTEN));
-                Err([no_relays, nowhere, tls.err()].into_iter().flatten().collect())
+                Err(no_relays.into_iter().chain(nowhere).chain(tls.err().unwrap_or_default()).collect())
             }
         }
     }

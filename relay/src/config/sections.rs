@@ -36,18 +36,27 @@ pub(super) struct TlsKeys {
 }
 
 impl TlsKeys {
-    pub(super) fn section(self) -> Result<Option<TlsSection>, ConfigError> {
+    /// # Errors
+    /// Every key that is missing, if there is one of them.
+    pub(super) fn section(self) -> Result<Option<TlsSection>, Vec<ConfigError>> {
         let Self { listen, certificate, key, poll } = self;
         if listen.is_empty() && certificate.is_none() && key.is_none() {
             return Ok(None);
         }
-        let missing = |key, allowed| ConfigError::Missing { key, allowed };
-        if listen.is_empty() {
-            return Err(missing("tls_listen", LISTEN));
+        match (certificate, key) {
+            (Some(certificate), Some(key)) if !listen.is_empty() => {
+                Ok(Some(TlsSection { listen, files: TlsFiles { certificate, key }, poll }))
+            }
+            (certificate, key) => {
+                let keys = [
+                    ("tls_listen", LISTEN, listen.is_empty()),
+                    ("tls_certificate", PEM, certificate.is_none()),
+                    ("tls_key", PEM, key.is_none()),
+                ];
+                let missing = keys.into_iter().filter(|(.., is_missing)| *is_missing);
+                Err(missing.map(|(key, allowed, _)| ConfigError::Missing { key, allowed }).collect())
+            }
         }
-        let certificate = certificate.ok_or_else(|| missing("tls_certificate", PEM))?;
-        let key = key.ok_or_else(|| missing("tls_key", PEM))?;
-        Ok(Some(TlsSection { listen, files: TlsFiles { certificate, key }, poll }))
     }
 }
 
