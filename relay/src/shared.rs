@@ -130,7 +130,7 @@ impl<S: Store> Shared<S> {
         self.tariff.effort(kind, self.clock.elapsed())
     }
 
-    /// Whether a post may come at a price that has risen since.
+    /// Whether a post may come at the least price though that has risen since.
     pub(crate) fn forgives(&self, kind: Kind) -> bool {
         self.tariff.forgives(kind, self.clock.elapsed())
     }

@@ -9,8 +9,8 @@
 //! The price is told to everybody. So that it does not tell of single letters, what comes moves it when a batch of its kind is
 //! sealed, which everybody sees anyway, or when so much has come that it must: after a number that is drawn anew each time.
 //!
-//! A session pays what it was told when it began, though the price has risen since. That is as much as a bucket holds in an
-//! hour, of all sessions together, or sessions begun in quiet times would be worth keeping for a flood.
+//! A session pays what it was told when it began, though the price has risen since. At the least price that is as much as a
+//! bucket holds in an hour, of all sessions together, or sessions begun in quiet times would be worth keeping for a flood.
 
 use crate::config::{Efforts, Postage};
 use crate::store::{Kind, Quotas};
@@ -41,7 +41,7 @@ pub(crate) struct Tariff {
 #[derive(Debug, Default)]
 struct Bucket {
     level: f64,
-    /// Posts at a price that had risen.
+    /// Posts at the least price when that had risen.
     forgiven: f64,
     /// When it was looked at last.
     at: Duration,
@@ -107,7 +107,12 @@ impl Tariff {
         bucket.known += stored;
     }
 
-    /// Whether a post may come at a price that has risen since.
+    /// The effort of quiet times.
+    pub(crate) fn least(&self, kind: Kind) -> u32 {
+        self.postage.of(kind).least
+    }
+
+    /// Whether a post may come at the least price though that has risen since.
     pub(crate) fn forgives(&self, kind: Kind, now: Duration) -> bool {
         let mut bucket = self.bucket(kind);
         let size = self.size(kind, &mut bucket, now) as f64;

@@ -149,7 +149,8 @@ impl<S: Store> Changes<S> {
     }
 
     /// If the price has risen since the session began: its own price stays, but it must come again once it has posted more
-    /// than a visit does, or all who come at such a price have posted as much as the relay forgives.
+    /// than a visit does. Or, if it was told the least, once all such have posted as much as is forgiven: sessions are worth
+    /// keeping for a flood only at the least price, and whoever pays more must be sure of its visit.
     fn is_outdated(&self, kind: Kind) -> Option<ErrorCode> {
         let (posted, usual, announced) = match kind {
             Kind::Letter => (self.letters, LETTERS, self.announcement.letter_effort),
@@ -161,8 +162,9 @@ impl<S: Store> Changes<S> {
         if posted > usual {
             return Some(ErrorCode::Busy);
         }
+        let is_least = announced <= self.shared.tariff.least(kind);
         // A visit may not be answered `busy` so early, nor need it wait: another session is told the price.
-        (!self.shared.forgives(kind)).then_some(ErrorCode::Full)
+        (is_least && !self.shared.forgives(kind)).then_some(ErrorCode::Full)
     }
 
     fn postage(&mut self, post: &Post) -> Paid {

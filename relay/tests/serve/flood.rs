@@ -68,10 +68,7 @@ async fn a_flood_raises_the_price_for_those_who_come_later_and_an_hour_or_two_lo
     let mut client = rig.client().await;
     assert_eq!((client.announcement.letter_effort, client.announcement.chunk_effort), (3, 0));
     assert_eq!(client.refused(letter(1_000)).await, ErrorCode::Postage);
-    let challenge = Challenge::letter(client.session.handshake_hash(), &id(1_000));
-    let postage = challenge.solve(3, 1_000, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
-    let paid = Request::Post(Post::letter(id(1_000), postage, &envelope(1_000)));
-    assert_eq!(client.ask(paid).await, Response::Posted);
+    assert_eq!(client.ask(paid(&client, 1_000, 3)).await, Response::Posted);
 
     rig.clock.advance(2 * HOUR);
     assert_eq!(rig.client().await.announcement.letter_effort, 0);
@@ -146,7 +143,10 @@ async fn a_visit_under_way_is_never_asked_for_more_than_was_announced_to_it() {
 async fn sessions_that_were_hoarded_post_no_more_together_than_is_forgiven_in_an_hour() {
     let rig = rig_with_little_room().await;
     let hoard = early(&rig, 10).await;
-    post(&rig, 0..64).await;
+    post(&rig, 0..65).await;
+    rig.handle.seal().await;
+    let mut paying = rig.client().await;
+    assert_eq!(paying.announcement.letter_effort, 1);
     let mut posted = 0;
     for (mut client, first) in hoard.into_iter().zip((10_000..).step_by(16)) {
         for seed in first..first + 16 {
@@ -156,8 +156,21 @@ async fn sessions_that_were_hoarded_post_no_more_together_than_is_forgiven_in_an
             }
         }
     }
-    // And what came before the price rose.
-    assert!((64..=64 + 24).contains(&posted), "{posted}");
+    assert_eq!(posted, 64);
+
+    // Whoever works for it is never told so.
+    rig.handle.seal().await;
+    assert_eq!(rig.client().await.announcement.letter_effort, 3);
+    for seed in 500..516 {
+        assert_eq!(paying.ask(paid(&paying, seed, 1)).await, Response::Posted, "{seed}");
+    }
+}
+
+/// A letter with postage.
+fn paid(client: &Client, seed: u64, effort: u32) -> Request {
+    let challenge = Challenge::letter(client.session.handshake_hash(), &id(seed));
+    let postage = challenge.solve(effort, 1_000, &mut ChaCha20Rng::seed_from_u64(seed)).unwrap();
+    Request::Post(Post::letter(id(seed), postage, &envelope(seed)))
 }
 
 #[tokio::test]
