@@ -7,13 +7,14 @@ use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::request::{NextBatches, Request};
 use cssr_proto::response::Response;
 use cssr_proto::wire_error::ErrorCode;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
-use tokio::process::Command;
+use std::time::{Duration, Instant};
+use tokio::process::{Child, Command};
 
 /// Runs a command that must go well; gives what it told.
 async fn told(arguments: &[&str]) -> Value {
@@ -214,6 +215,12 @@ async fn with_the_card_of_another_office_nothing_is_backed_up() {
     told(&["backup", "--config", path(folder), path(&backup)]).await;
 }
 
+/// At once: by a program that is begun for it, it would come too late.
+fn send(child: &Child, signal: Signal) {
+    let pid = child.id().and_then(|pid| Pid::from_raw(pid.try_into().unwrap())).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_ends_a_restore_and_leaves_nothing_of_it() {
     let (folder, mut office, key) = configured(SEAL_AT_ONCE).await;
@@ -230,18 +237,21 @@ async fn a_signal_ends_a_restore_and_leaves_nothing_of_it() {
     told(&["backup", "--config", path(folder.path()), "--letters", path(&backup)]).await;
 
     let unfinished = scratch.path().join("relay.unfinished");
-    for signal in ["-TERM", "-INT", "-HUP"] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         // Until one is hit while it works.
+        let (mut tries, mut took) = (0..100, Duration::ZERO);
         loop {
+            assert!(tries.next().is_some(), "it is never hit while it works: {took:?}, {:?}", backup.metadata());
             let mut restore = program();
             restore.args(["restore", "--config", path(&new), path(&backup)]);
             let child = restore.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
             while !unfinished.exists() && !new.exists() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            let pid = child.id().unwrap().to_string();
-            assert!(Command::new("kill").args([signal, &pid]).status().await.unwrap().success());
+            let sent = Instant::now();
+            send(&child, signal);
             let output = child.wait_with_output().await.unwrap();
+            took = sent.elapsed();
             assert!(!unfinished.exists());
             if new.exists() {
                 std::fs::remove_dir_all(&new).unwrap();
@@ -273,8 +283,7 @@ async fn what_is_started_with_nohup_goes_on_when_its_terminal_has_gone() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         hit += usize::from(unfinished.exists());
-        let pid = child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-HUP", &pid]).status().await.unwrap().success());
+        send(&child, Signal::HUP);
         let output = child.wait_with_output().await.unwrap();
         assert!(output.status.success() && new.exists(), "{}", String::from_utf8_lossy(&output.stderr));
     }
