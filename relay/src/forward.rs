@@ -137,9 +137,12 @@ pub async fn forward(listeners: impl Into<Listeners>, config: ForwardConfig, shu
 
 /// Tries the relays, again and again.
 async fn probe(shared: Arc<Shared>) {
+    let ForwardLimits { probe_interval, retry_after, .. } = shared.limits;
     loop {
         shared.upstreams.probe().await;
-        tokio::time::sleep(shared.limits.probe_interval).await;
+        // Where nobody knows where a relay is, no client can find out.
+        let pause = if shared.upstreams.are_located() { probe_interval } else { probe_interval.min(retry_after) };
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -55,8 +55,11 @@ async fn tick<S: Store>(relay: &Shared<S>, all: bool, due: &mut Due) {
         relay.trouble.turn_day();
     }
     for kind in [Kind::Letter, Kind::Chunk] {
-        if let Err(error) = seal(relay, kind, all).await {
-            relay.trouble.note_own(&error);
+        let now = relay.sealing.moment(&*relay.clock);
+        match seal(relay, kind, all).await {
+            Ok(()) => relay.arrivals.looked(kind, now),
+            // What was due is due still.
+            Err(error) => relay.trouble.note_own(&error),
         }
     }
     // Even if sealing failed: forgetting matters more. Again and again until it has been done.
@@ -79,14 +82,15 @@ async fn seal<S: Store>(relay: &Shared<S>, kind: Kind, all: bool) -> Result<(), 
     while let Some(pending) = relay.store.pending(kind).await? {
         let now = relay.sealing.moment(&*relay.clock);
         // What waits since an earlier day came in an earlier period, or before the relay started.
-        let oldest = relay.arrivals.oldest(kind, now);
+        let (oldest, before) = relay.arrivals.oldest(kind, now);
         let is_over = pending.day < relay.today.get();
-        if !(is_over || due || relay.sealing.is_due(pending.count, oldest, now)) {
+        if !(is_over || due || relay.sealing.is_due(pending.count, oldest, before, now)) {
             return Ok(());
         }
         // What comes while it seals is noted anew.
         relay.arrivals.forget(kind);
-        let Some(batch) = relay.store.seal(kind).await? else { break };
+        let sealed = relay.store.seal(kind).await.inspect_err(|_| relay.arrivals.remember(kind, oldest))?;
+        let Some(batch) = sealed else { break };
         relay.index.sealed(kind, batch.day());
         relay.sealed.send_modify(|sealed| *sealed = sealed.wrapping_add(1));
         relay.monitor.sealed(kind, batch.ids().len(), relay.counts.totals());

@@ -34,11 +34,12 @@ impl Sealing {
         }
     }
 
-    /// Whether `count` envelopes, the oldest of which came at `oldest`, are to be sealed.
-    pub(crate) fn is_due(&self, count: usize, oldest: Moment, now: Moment) -> bool {
-        let ripe = now.elapsed.saturating_sub(oldest.elapsed) >= self.min_age;
-        let at_end = self.min_age.is_zero() || ![oldest.part, oldest.young].contains(&now.part);
-        (count >= self.min_letters && ripe && at_end) || (count > 0 && oldest.period != now.period)
+    /// Whether `count` envelopes, the oldest of which came at `oldest`, are to be sealed, if it was looked last at `before`.
+    pub(crate) fn is_due(&self, count: usize, oldest: Moment, before: Moment, now: Moment) -> bool {
+        let is_ripe = now.elapsed.saturating_sub(oldest.elapsed) >= self.min_age;
+        // One that fills later than at the end of a part waits for the next one.
+        let at_end = self.min_age.is_zero() || ![oldest.part, oldest.young, before.part].contains(&now.part);
+        (count >= self.min_letters && is_ripe && at_end) || (count > 0 && oldest.period != now.period)
     }
 
     /// How often to look: often enough that a batch is not noticeably late.
@@ -47,33 +48,55 @@ impl Sealing {
     }
 }
 
-/// When the oldest envelope that waits came, by kind.
+/// When the oldest envelope that waits came, and when it was looked last whether something is due, by kind.
 ///
 /// The store does not know, and must not: no structure holds a time finer than a day. After a restart everything that
 /// waits counts as having come then.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Arrivals {
-    letters: Mutex<Option<Moment>>,
-    chunks: Mutex<Option<Moment>>,
+    letters: Mutex<Lane>,
+    chunks: Mutex<Lane>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lane {
+    oldest: Option<Moment>,
+    looked: Moment,
 }
 
 impl Arrivals {
-    /// Something may have come.
-    pub(crate) fn note(&self, kind: Kind, now: Moment) {
-        self.of(kind).get_or_insert(now);
+    pub(crate) fn new(now: Moment) -> Self {
+        let lane = || Mutex::new(Lane { oldest: None, looked: now });
+        Self { letters: lane(), chunks: lane() }
     }
 
-    /// The oldest; `now`, from now on, if none was noted.
-    pub(crate) fn oldest(&self, kind: Kind, now: Moment) -> Moment {
-        *self.of(kind).get_or_insert(now)
+    /// Something may have come.
+    pub(crate) fn note(&self, kind: Kind, now: Moment) {
+        self.of(kind).oldest.get_or_insert(now);
+    }
+
+    /// The oldest; `now`, from now on, if none was noted. And when it was looked last.
+    pub(crate) fn oldest(&self, kind: Kind, now: Moment) -> (Moment, Moment) {
+        let mut lane = self.of(kind);
+        (*lane.oldest.get_or_insert(now), lane.looked)
+    }
+
+    /// It was looked, and what was due is done.
+    pub(crate) fn looked(&self, kind: Kind, now: Moment) {
+        self.of(kind).looked = now;
     }
 
     /// Everything that came before is about to be sealed.
     pub(crate) fn forget(&self, kind: Kind) {
-        *self.of(kind) = None;
+        self.of(kind).oldest = None;
     }
 
-    fn of(&self, kind: Kind) -> std::sync::MutexGuard<'_, Option<Moment>> {
+    /// It could not be sealed: it is as old as it was.
+    pub(crate) fn remember(&self, kind: Kind, oldest: Moment) {
+        self.of(kind).oldest = Some(oldest);
+    }
+
+    fn of(&self, kind: Kind) -> std::sync::MutexGuard<'_, Lane> {
         let lane = match kind {
             Kind::Letter => &self.letters,
             Kind::Chunk => &self.chunks,
@@ -92,13 +115,15 @@ mod tests {
     const RULE: Sealing =
         Sealing { min_age: Duration::from_secs(60), min_letters: 16, max_age: Duration::from_secs(1_800) };
 
-    /// Whether `count` letters that came at the second `came` of the day are due at the second `now`.
+    /// Whether `count` letters that came at the second `came` of the day are due at the second `now`, if it was looked five
+    /// seconds before.
     fn due(count: usize, came: u64, now: u64) -> bool {
-        let clock = ManualClock::new(Day(20_780));
-        clock.advance(Duration::from_secs(came));
-        let oldest = RULE.moment(&clock);
-        clock.advance(Duration::from_secs(now - came));
-        RULE.is_due(count, oldest, RULE.moment(&clock))
+        let at = |second: u64| {
+            let clock = ManualClock::new(Day(20_780));
+            clock.advance(Duration::from_secs(second));
+            RULE.moment(&clock)
+        };
+        RULE.is_due(count, at(came), at(now.saturating_sub(5)), at(now))
     }
 
     #[test]
@@ -107,6 +132,9 @@ mod tests {
             assert!(!due(16, came, 299), "{came}");
             assert!(due(16, came, 300), "{came}");
             assert!(!due(15, came, 300), "{came}");
+        }
+        for second in [305, 437, 599] {
+            assert!(!due(16, 0, second), "{second}: nothing may tell when the sixteenth came");
         }
         for came in [241, 299, 300, 540] {
             assert!(!due(16, came, 599), "{came}: nothing may tell when the oldest came");
@@ -118,7 +146,8 @@ mod tests {
     fn without_a_least_age_a_full_batch_is_due_at_once() {
         let clock = ManualClock::new(Day(20_780));
         let rule = Sealing { min_age: Duration::ZERO, ..RULE };
-        assert!(rule.is_due(16, rule.moment(&clock), rule.moment(&clock)));
+        let now = rule.moment(&clock);
+        assert!(rule.is_due(16, now, now, now));
     }
 
     #[test]
@@ -140,21 +169,25 @@ mod tests {
         let clock = ManualClock::new(Day(20_780));
         let oldest = RULE.moment(&clock);
         clock.set_day(Day(20_700));
-        assert!(RULE.is_due(1, oldest, RULE.moment(&clock)));
+        assert!(RULE.is_due(1, oldest, oldest, RULE.moment(&clock)));
     }
 
     #[test]
     fn the_oldest_arrival_counts_until_it_is_forgotten() {
-        let (clock, arrivals) = (ManualClock::new(Day(20_780)), Arrivals::default());
+        let clock = ManualClock::new(Day(20_780));
         let first = RULE.moment(&clock);
+        let arrivals = Arrivals::new(first);
         arrivals.note(Kind::Letter, first);
         clock.advance(Duration::from_secs(30));
         let second = RULE.moment(&clock);
         arrivals.note(Kind::Letter, second);
-        assert_eq!(arrivals.oldest(Kind::Letter, second), first);
-        assert_eq!(arrivals.oldest(Kind::Chunk, second), second);
+        assert_eq!(arrivals.oldest(Kind::Letter, second), (first, first));
+        assert_eq!(arrivals.oldest(Kind::Chunk, second), (second, first));
         arrivals.forget(Kind::Letter);
         arrivals.note(Kind::Letter, second);
-        assert_eq!(arrivals.oldest(Kind::Letter, second), second);
+        arrivals.looked(Kind::Letter, second);
+        assert_eq!(arrivals.oldest(Kind::Letter, second), (second, second));
+        arrivals.remember(Kind::Letter, first);
+        assert_eq!(arrivals.oldest(Kind::Letter, second), (first, second));
     }
 }

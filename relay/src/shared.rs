@@ -87,6 +87,7 @@ impl<S: Store> Shared<S> {
         let today = Today::begin(store.latest_day().await?, &*clock, limits.day_jump, accept_day)?;
         let office = Office::load(Arc::clone(&store), card.fingerprint(), key.public()).await?;
         let trouble = Trouble::of(store.is_damaged() || office.is_damaged().await);
+        let arrivals = Arrivals::new(sealing.moment(&*clock));
         Ok(Self {
             store,
             key,
@@ -96,7 +97,7 @@ impl<S: Store> Shared<S> {
             limits,
             today,
             office,
-            arrivals: Arrivals::default(),
+            arrivals,
             index: IndexCache::default(),
             sealed: watch::Sender::new(0),
             counts: Counts::default(),
@@ -128,11 +129,6 @@ impl<S: Store> Shared<S> {
     /// The effort that a post costs now.
     pub(crate) fn effort(&self, kind: Kind) -> u32 {
         self.tariff.effort(kind, self.clock.elapsed())
-    }
-
-    /// Whether a post may come at the least price though that has risen since.
-    pub(crate) fn forgives(&self, kind: Kind) -> bool {
-        self.tariff.forgives(kind, self.clock.elapsed())
     }
 
     /// Who a new connection belongs to, and what it holds while it lasts; `None` if there is no place for it.

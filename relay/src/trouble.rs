@@ -65,7 +65,7 @@ impl Trouble {
     pub(crate) fn note(&self, error: &StoreError) {
         match error {
             StoreError::Unreadable(_) => self.unreadable.store(true, Ordering::Relaxed),
-            // The relay finds that too, by itself.
+            // The relay finds that too, when it lists a batch or begins a day.
             StoreError::NoSpace => {}
             // A mistake of the relay's own, and no harm to what is stored. Told once: it may be some peer's doing.
             StoreError::Misuse(_) => {

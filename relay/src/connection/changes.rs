@@ -31,6 +31,20 @@ const FORGET: usize = 128;
 /// Postages of letters that one session may come with.
 const POSTAGES: usize = 256;
 
+/// A price that is more than so many times what a session was told is another one.
+const MANY: u32 = 8;
+
+/// What a session was told of the price beside what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Price {
+    /// It pays that, or as good as that.
+    Paid,
+    /// It pays much less: as long as that is forgiven.
+    Forgiven,
+    /// It must come again.
+    Outdated,
+}
+
 /// Whether something has been paid for.
 #[derive(Clone)]
 enum Paid {
@@ -90,8 +104,9 @@ impl<S: Store> Changes<S> {
     pub(super) fn post(&mut self, to: To, post: Post) -> Answering {
         let paid = self.postage(&post);
         let kind = post.kind();
-        if let Some(refused) = self.is_outdated(kind) {
-            return ready(to.error(refused));
+        let price = self.price(kind);
+        if price == Price::Outdated {
+            return ready(to.error(ErrorCode::Busy));
         }
         let Some(place) = self.shared.in_flight(kind).take(self.holder) else {
             return ready(to.error(ErrorCode::Busy));
@@ -101,7 +116,7 @@ impl<S: Store> Changes<S> {
         }
         // No letter is ever burned.
         let unfinished = (kind == Kind::Chunk).then(|| self.begin());
-        let stored = store(Arc::clone(&self.shared), to, post, paid, place);
+        let stored = store(Arc::clone(&self.shared), to, post, paid, price, place);
         by_itself(&self.shared, to, async move {
             let _unfinished = unfinished;
             stored.await
@@ -149,22 +164,22 @@ impl<S: Store> Changes<S> {
     }
 
     /// If the price has risen since the session began: its own price stays, but it must come again once it has posted more
-    /// than a visit does. Or, if it was told the least, once all such have posted as much as is forgiven: sessions are worth
-    /// keeping for a flood only at the least price, and whoever pays more must be sure of its visit.
-    fn is_outdated(&self, kind: Kind) -> Option<ErrorCode> {
+    /// than a visit does. If it was told the least, or the price has risen to many times what it was told, it is one of those
+    /// that are worth keeping for a flood; whoever works for longer must be sure of its visit.
+    fn price(&self, kind: Kind) -> Price {
         let (posted, usual, announced) = match kind {
             Kind::Letter => (self.letters, LETTERS, self.announcement.letter_effort),
             Kind::Chunk => (self.chunks, CHUNKS, self.announcement.chunk_effort),
         };
-        if self.shared.effort(kind) <= announced {
-            return None;
+        let effort = self.shared.effort(kind);
+        match () {
+            () if effort <= announced => Price::Paid,
+            () if posted > usual => Price::Outdated,
+            () if announced <= self.shared.tariff.least(kind) || effort > announced.saturating_mul(MANY) => {
+                Price::Forgiven
+            }
+            () => Price::Paid,
         }
-        if posted > usual {
-            return Some(ErrorCode::Busy);
-        }
-        let is_least = announced <= self.shared.tariff.least(kind);
-        // A visit may not be answered `busy` so early, nor need it wait: another session is told the price.
-        (is_least && !self.shared.forgives(kind)).then_some(ErrorCode::Full)
     }
 
     fn postage(&mut self, post: &Post) -> Paid {
@@ -190,11 +205,21 @@ impl<S: Store> Changes<S> {
     }
 }
 
-async fn store<S: Store>(shared: Arc<Shared<S>>, to: To, post: Post, paid: Paid, _place: Place) -> Frames {
+async fn store<S: Store>(
+    shared: Arc<Shared<S>>,
+    to: To,
+    post: Post,
+    paid: Paid,
+    price: Price,
+    _place: Place,
+) -> Frames {
     if !paid.verified().await {
         return to.error(ErrorCode::Postage);
     }
     let kind = post.kind();
+    if price == Price::Forgiven && !shared.tariff.forgives(kind, shared.clock.elapsed()) {
+        return to.dearer();
+    }
     let stored = shared.store.put(to_put(&shared, post)).await;
     // What was there already takes no room, and must not make it dear.
     if let Ok(outcome @ (PutOutcome::Stored | PutOutcome::Full)) = stored {

@@ -46,6 +46,11 @@ impl To {
         error(self.request, code)
     }
 
+    /// That there is no room at the price that the session was told. Another session is told what it is now.
+    pub(super) fn dearer(self) -> Frames {
+        one(WireError { code: ErrorCode::Full, wait: BUSY_SECONDS }.frame(self.request))
+    }
+
     /// Bytes, in large frames, without a copy of the whole.
     pub(super) fn bytes<B: AsRef<[u8]> + Send + Sync + ?Sized + 'static>(self, bytes: Arc<B>, lane: &Lane) -> Frames {
         self.in_pieces((*bytes).as_ref().len(), lane, move |head, start| {

@@ -120,6 +120,11 @@ impl Upstreams {
         }
     }
 
+    /// Whether it was found of each where it is.
+    pub(super) fn are_located(&self) -> bool {
+        self.all.iter().all(|known| !known.lock().addresses.is_empty())
+    }
+
     async fn reach(&self, known: &Known) -> Option<TcpStream> {
         let addresses = known.lock().addresses.clone();
         let stream = timeout(self.connect_timeout, TcpStream::connect(addresses.as_slice())).await;
@@ -153,10 +158,11 @@ mod tests {
         let named = format!("localhost:{}", first.local_addr().unwrap().port()).parse().unwrap();
         let upstreams = Upstreams::new(vec![named], &ForwardLimits::default());
         let mut early = Box::pin(upstreams.connect());
-        assert!(early.as_mut().now_or_never().is_none(), "nothing was looked up yet");
+        assert!(early.as_mut().now_or_never().is_none() && !upstreams.are_located(), "nothing was looked up yet");
         upstreams.probe().await;
         let port = |stream: Option<TcpStream>| stream.unwrap().peer_addr().unwrap().port();
         assert_eq!(port(early.await), first.local_addr().unwrap().port());
+        assert!(upstreams.are_located());
         upstreams.all[0].lock().addresses = vec![second.local_addr().unwrap()];
         assert_eq!(port(upstreams.connect().await), second.local_addr().unwrap().port());
         upstreams.probe().await;

@@ -142,7 +142,7 @@ async fn a_visit_under_way_is_never_asked_for_more_than_was_announced_to_it() {
 #[tokio::test]
 async fn sessions_that_were_hoarded_post_no_more_together_than_is_forgiven_in_an_hour() {
     let rig = rig_with_little_room().await;
-    let hoard = early(&rig, 10).await;
+    let hoard = early(&rig, 40).await;
     post(&rig, 0..65).await;
     rig.handle.seal().await;
     let mut paying = rig.client().await;
@@ -156,7 +156,7 @@ async fn sessions_that_were_hoarded_post_no_more_together_than_is_forgiven_in_an
             }
         }
     }
-    assert_eq!(posted, 64);
+    assert!((384..=512).contains(&posted), "{posted} of 640");
 
     // Whoever works for it is never told so.
     rig.handle.seal().await;
@@ -177,7 +177,9 @@ fn paid(client: &Client, seed: u64, effort: u32) -> Request {
 async fn what_is_told_of_the_price_does_not_tell_when_somebody_posts() {
     let rig = rig_with_little_room().await;
     post(&rig, 0..64).await;
-    for seed in 100..105 {
+    // What came counts, and the next eight at least do not yet.
+    rig.handle.seal().await;
+    for seed in 100..107 {
         assert_eq!(rig.client().await.ask(letter(seed)).await, Response::Posted);
         assert_eq!(rig.client().await.announcement.letter_effort, 0, "{seed}");
     }
