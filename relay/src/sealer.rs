@@ -1,5 +1,6 @@
 //! The one task that seals batches, turns the day and lets days expire.
 
+use crate::sealing::Moment;
 use crate::shared::Shared;
 use crate::store::{Kind, Store, StoreError};
 use cssr_proto::sizes::BATCH_MAX;
@@ -55,9 +56,8 @@ async fn tick<S: Store>(relay: &Shared<S>, all: bool, due: &mut Due) {
         relay.trouble.turn_day();
     }
     for kind in [Kind::Letter, Kind::Chunk] {
-        let now = relay.sealing.moment(&*relay.clock);
         match seal(relay, kind, all).await {
-            Ok(()) => relay.arrivals.looked(kind, now),
+            Ok(looked) => relay.arrivals.looked(kind, looked),
             // What was due is due still.
             Err(error) => relay.trouble.note_own(&error),
         }
@@ -76,16 +76,17 @@ async fn tick<S: Store>(relay: &Shared<S>, all: bool, due: &mut Due) {
     relay.look().await;
 }
 
-/// Seals what is due, of the oldest day first, as the store does; with `all` what is not due either.
-async fn seal<S: Store>(relay: &Shared<S>, kind: Kind, all: bool) -> Result<(), StoreError> {
+/// Seals what is due, of the oldest day first, as the store does; with `all` what is not due either. When it was looked last.
+async fn seal<S: Store>(relay: &Shared<S>, kind: Kind, all: bool) -> Result<Moment, StoreError> {
     let mut due = all;
+    let mut now = relay.sealing.moment(&*relay.clock);
     while let Some(pending) = relay.store.pending(kind).await? {
-        let now = relay.sealing.moment(&*relay.clock);
+        now = relay.sealing.moment(&*relay.clock);
         // What waits since an earlier day came in an earlier period, or before the relay started.
         let (oldest, before) = relay.arrivals.oldest(kind, now);
         let is_over = pending.day < relay.today.get();
         if !(is_over || due || relay.sealing.is_due(pending.count, oldest, before, now)) {
-            return Ok(());
+            return Ok(now);
         }
         // What comes while it seals is noted anew.
         relay.arrivals.forget(kind);
@@ -100,14 +101,14 @@ async fn seal<S: Store>(relay: &Shared<S>, kind: Kind, all: bool) -> Result<(), 
         if !is_over {
             // What has come meanwhile is not due, and there might be no end of it.
             if batch.ids().len() < BATCH_MAX {
-                return Ok(());
+                return Ok(now);
             }
             due = true;
         }
     }
     // What was noted was there already, or was refused. It must not make a later one seem to have waited.
     relay.arrivals.forget(kind);
-    Ok(())
+    Ok(now)
 }
 
 /// Lets days expire; also when the relay starts.
