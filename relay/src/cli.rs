@@ -162,6 +162,10 @@ struct Import {
     /// Tell what was made on standard output as a line of JSON.
     #[arg(long)]
     json: bool,
+    /// Today's date (YYYY-MM-DD), if the clock is not believed because it is long after the file's last day. Days that have
+    /// expired by then are left out.
+    #[arg(long, value_name = "DATE")]
+    accept_date: Option<Day>,
     /// The file that "export" made.
     file: PathBuf,
 }
@@ -190,6 +194,10 @@ struct Restore {
     /// Tell what was made on standard output as a line of JSON.
     #[arg(long)]
     json: bool,
+    /// Today's date (YYYY-MM-DD), if the clock is not believed because it is long after the file's last day. Days that have
+    /// expired by then are left out.
+    #[arg(long, value_name = "DATE")]
+    accept_date: Option<Day>,
     /// The file that "backup" made.
     file: PathBuf,
 }

@@ -18,7 +18,7 @@ mod write;
 mod tests;
 
 pub(crate) use backup::{Backup, restore};
-pub(crate) use carry::{Summary, export, import};
+pub(crate) use carry::{Dated, Summary, export, import};
 pub(crate) use error::TransferError;
 pub(crate) use place::Place;
 pub(crate) use watch::Watch;

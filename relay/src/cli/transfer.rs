@@ -2,8 +2,9 @@
 
 use super::progress::Progress;
 use super::{Backup, Export, Failure, Import, Restore, owner, print, stop};
-use crate::transfer::{self, Place, Summary, TransferError, Watch};
+use crate::transfer::{self, Dated, Place, Summary, TransferError, Watch};
 use crate::{Clock as _, ConfigFile, Engine, SystemClock, read_key_file};
+use cssr_proto::Day;
 use cssr_proto::keys::RelaySecretKey;
 use serde_json::json;
 use std::path::Path;
@@ -16,12 +17,12 @@ pub(super) fn export(Export { config, json, file }: &Export) -> Result<(), Failu
     tell("exported", &summary, *json)
 }
 
-pub(super) fn import(Import { config, json, file }: &Import) -> Result<(), Failure> {
+pub(super) fn import(Import { config, json, accept_date, file }: &Import) -> Result<(), Failure> {
     let (config, key) = read(config)?;
     owner::check(&config.data)?;
     let place = Place::new(&config, key.public());
-    let (card, today) = (config.card.fingerprint(), SystemClock::new().day());
-    let summary = watched(async |watch| transfer::import(&place, file, card, today, watch).await)?;
+    let (card, dated) = (config.card.fingerprint(), dated(*accept_date)?);
+    let summary = watched(async |watch| transfer::import(&place, file, card, dated, watch).await)?;
     tell("imported", &summary, *json)
 }
 
@@ -37,10 +38,18 @@ pub(super) fn backup(Backup { config, json, letters, file }: &Backup) -> Result<
     tell("backed up", &summary, *json)
 }
 
-pub(super) fn restore(Restore { config, json, file }: &Restore) -> Result<(), Failure> {
-    let today = SystemClock::new().day();
-    let summary = watched(async |watch| transfer::restore(config, file, today, watch).await)?;
+pub(super) fn restore(Restore { config, json, accept_date, file }: &Restore) -> Result<(), Failure> {
+    let dated = dated(*accept_date)?;
+    let summary = watched(async |watch| transfer::restore(config, file, dated, watch).await)?;
     tell("restored", &summary, *json)
+}
+
+fn dated(accepted: Option<Day>) -> Result<Dated, Failure> {
+    let clock = SystemClock::new().day();
+    if let Some(day) = accepted.filter(|day| *day != clock) {
+        return Err(Failure::wrong(format_args!("--accept-date says {day}, but the clock says {clock}")));
+    }
+    Ok(Dated { clock, accepted })
 }
 
 /// The configuration and the key that it names.

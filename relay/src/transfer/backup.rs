@@ -1,6 +1,6 @@
 //! A whole relay in a file, and back.
 
-use super::carry::{Beginning, Summary, fill, write_days, write_statements};
+use super::carry::{Beginning, Dated, Summary, fill, write_days, write_statements};
 use super::error::{TransferError, at};
 use super::format::{CONFIG_MAX, Section};
 use super::place::{Place, Staged};
@@ -76,7 +76,7 @@ impl Backup<'_> {
 pub(crate) async fn restore(
     folder: &Path,
     path: &Path,
-    today: Day,
+    dated: Dated,
     watch: &Watch<'_>,
 ) -> Result<Summary, TransferError> {
     Staged::beside(folder)?;
@@ -93,6 +93,8 @@ pub(crate) async fn restore(
     }
     let mut staged = Staged::for_folder(folder)?;
     let paths = Paths::of(text, &staged.path)?;
+    let place = Place::new(&paths.place, key.public());
+    let today = dated.believed(&place, begin.outline()?.latest)?;
     for made in [Some(staged.path.as_path()), paths.key.parent(), paths.place.data.parent()].into_iter().flatten() {
         DirBuilder::new().recursive(true).mode(0o700).create(made).map_err(at(made))?;
     }
@@ -105,7 +107,6 @@ pub(crate) async fn restore(
             other => io::Error::other(other.to_string()),
         })
     })?;
-    let place = Place::new(&paths.place, key.public());
     let summary = fill(&place, &input, &begin, paths.place.card.fingerprint(), today, watch).await?;
     staged.keep(folder)?;
     Ok(summary)

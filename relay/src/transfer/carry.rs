@@ -31,6 +31,26 @@ pub(crate) struct Summary {
     pub(crate) expired: u64,
 }
 
+/// What the clock says, and whether the operator says it too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dated {
+    pub(crate) clock: Day,
+    pub(crate) accepted: Option<Day>,
+}
+
+impl Dated {
+    /// The day of the clock, unless that would leave out what a relay with this clock would not destroy either: it does not
+    /// believe a clock that jumps.
+    pub(super) fn believed(self, place: &Place, latest: Day) -> Result<Day, TransferError> {
+        let Self { clock, accepted } = self;
+        // Of a relay that has never run there is nothing to leave out.
+        if latest > Day::FIRST && clock.since(latest) > place.day_jump && accepted != Some(clock) {
+            return Err(TransferError::ClockJump { last: latest, clock });
+        }
+        Ok(clock)
+    }
+}
+
 /// Writes everything of a store into a file. Nobody else may have it open.
 pub(crate) fn export(place: &Place, path: &Path, watch: &Watch<'_>) -> Result<Summary, TransferError> {
     let source = place.source(Extent::All)?;
@@ -51,7 +71,7 @@ pub(crate) async fn import(
     place: &Place,
     path: &Path,
     card: Fingerprint,
-    today: Day,
+    dated: Dated,
     watch: &Watch<'_>,
 ) -> Result<Summary, TransferError> {
     Staged::beside(&place.directory)?;
@@ -62,6 +82,7 @@ pub(crate) async fn import(
     if begin.config.is_some() {
         return Err(TransferError::OtherPurpose("the file is a backup: \"restore\" makes a relay of it"));
     }
+    let today = dated.believed(place, begin.outline()?.latest)?;
     let empty = place.vacant()?;
     let staged = Staged::for_folder(&place.directory)?;
     let summary = fill(&place.beside(staged.path.clone()), &input, &begin, card, today, watch).await?;

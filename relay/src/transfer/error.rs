@@ -2,6 +2,7 @@
 
 use crate::office::OfficeError;
 use crate::store::{OpenError, StoreError};
+use cssr_proto::Day;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -67,6 +68,16 @@ pub(crate) enum TransferError {
     /// It was made of another relay's store.
     #[error("the file is of a relay with another key than this one's")]
     OtherRelay,
+    /// The clock says a day that is not believed.
+    #[error(
+        "the clock says {clock}, but the last day in the file is {last}; days that have expired by then are left out, so please make sure. If {clock} is right, say so with --accept-date {clock}"
+    )]
+    ClockJump {
+        /// The file's last day.
+        last: Day,
+        /// What the clock says.
+        clock: Day,
+    },
     /// It is a backup where an export is wanted, or the other way round.
     #[error("{0}")]
     OtherPurpose(&'static str),

@@ -28,6 +28,8 @@ pub(crate) struct Place {
     pub(super) directory: PathBuf,
     pub(super) relay: RelayPublicKey,
     pub(super) quotas: Quotas,
+    /// How many days the clock may be after a file's last day, to be believed.
+    pub(super) day_jump: u32,
 }
 
 /// Statements, in the order of a file.
@@ -35,7 +37,13 @@ pub(super) type Statements = Vec<(Shelf, StatementName, Vec<u8>)>;
 
 impl Place {
     pub(crate) fn new(file: &ConfigFile, relay: RelayPublicKey) -> Self {
-        Self { engine: file.engine, directory: file.data.clone(), relay, quotas: file.quotas }
+        Self {
+            engine: file.engine,
+            directory: file.data.clone(),
+            relay,
+            quotas: file.quotas,
+            day_jump: file.limits.day_jump,
+        }
     }
 
     /// The same, in another folder.

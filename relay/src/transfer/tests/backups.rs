@@ -24,7 +24,7 @@ async fn back_up(home: &Home, letters: bool, name: &str) -> Result<Summary, Tran
 /// Restores a backup into a folder of its own.
 async fn restored(home: &Home, name: &str, today: Day) -> (Home, Summary) {
     let new = Home::new(home.engine);
-    let summary = restore(&new.path("relay"), &home.path(name), today, &nobody()).await.unwrap();
+    let summary = restore(&new.path("relay"), &home.path(name), on(today), &nobody()).await.unwrap();
     std::fs::rename(new.path("relay").join("data"), new.path("data")).unwrap();
     (new, summary)
 }
@@ -177,7 +177,7 @@ async fn nothing_is_restored_over_anything_and_nothing_half_done_is_left() {
     home.fill().await;
     back_up(&home, true, "backup").await.unwrap();
     let file = home.path("backup");
-    let error = restore(home.folder.path(), &file, TODAY, &nobody()).await.unwrap_err();
+    let error = restore(home.folder.path(), &file, on(TODAY), &nobody()).await.unwrap_err();
     assert!(matches!(error, TransferError::Exists(_)), "{error}");
 
     let new = Home::new(Engine::Journal);
@@ -186,16 +186,16 @@ async fn nothing_is_restored_over_anything_and_nothing_half_done_is_left() {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
         std::fs::write(new.path("bad"), changed).unwrap();
-        restore(&new.path("relay"), &new.path("bad"), TODAY, &nobody()).await.unwrap_err();
+        restore(&new.path("relay"), &new.path("bad"), on(TODAY), &nobody()).await.unwrap_err();
         assert_eq!(new.names(), ["bad"]);
     }
-    let other = restore(&new.path("relay"), &home.export(), TODAY, &nobody()).await;
+    let other = restore(&new.path("relay"), &home.export(), on(TODAY), &nobody()).await;
     assert!(matches!(other, Err(TransferError::OtherPurpose(_))));
     assert!(matches!(home.import(&file, TODAY).await, Err(TransferError::OtherPurpose(_))));
     assert_eq!(new.names(), ["bad"]);
 
     let empty = Home::new(Engine::Journal);
-    restore(empty.folder.path(), &file, TODAY, &nobody()).await.unwrap();
+    restore(empty.folder.path(), &file, on(TODAY), &nobody()).await.unwrap();
     assert_eq!(empty.names(), ["data", "relay.key", "relay.toml"], "an empty folder will do");
 }
 
@@ -262,7 +262,7 @@ async fn who_is_interrupted_leaves_neither_files_nor_keys() {
         }
     };
     let watch = Watch { seen: &see, stop: &stop };
-    let error = restore(&new.path("relay"), &home.path("backup"), TODAY, &watch).await.unwrap_err();
+    let error = restore(&new.path("relay"), &home.path("backup"), on(TODAY), &watch).await.unwrap_err();
     assert!(matches!(error, TransferError::Interrupted), "{error}");
     assert_eq!((seen.get(), new.names()), (3, vec![]));
     for name in ["relay.key", "day.key"] {
@@ -274,7 +274,7 @@ async fn who_is_interrupted_leaves_neither_files_nor_keys() {
     let watch = Watch { seen: &|| (), stop: &stop };
     let exported = export(&home.place(), &home.path("export"), &watch);
     assert!(matches!(exported, Err(TransferError::Interrupted)));
-    let again = restore(&new.path("relay"), &home.path("backup"), TODAY, &watch).await;
+    let again = restore(&new.path("relay"), &home.path("backup"), on(TODAY), &watch).await;
     assert!(matches!(again, Err(TransferError::Interrupted)));
     assert_eq!(home.names(), ["backup", "data", "relay.key", "relay.toml"]);
 }
@@ -287,16 +287,16 @@ async fn what_a_new_folder_cannot_replace_is_told_before_the_file_is_read() {
     std::fs::write(home.path("file"), "").unwrap();
     let none = home.path("no backup");
     for (target, told) in [("link", "a symbolic link"), ("link/", "a symbolic link"), ("file", "there already")] {
-        let error = restore(&home.path(target), &none, TODAY, &nobody()).await.unwrap_err();
+        let error = restore(&home.path(target), &none, on(TODAY), &nobody()).await.unwrap_err();
         assert!(error.to_string().contains(told), "{target}: {error}");
         let place = place(Engine::Journal, home.path(target));
-        let error = import(&place, &none, card(), TODAY, &nobody()).await.unwrap_err();
+        let error = import(&place, &none, card(), on(TODAY), &nobody()).await.unwrap_err();
         assert!(error.to_string().contains(told), "{target}: {error}");
     }
     // Wherever the tests run, there is a file system of its own here.
-    let mounted = restore(Path::new("/proc"), &none, TODAY, &nobody()).await.unwrap_err();
+    let mounted = restore(Path::new("/proc"), &none, on(TODAY), &nobody()).await.unwrap_err();
     assert!(matches!(mounted, TransferError::MountPoint(_)), "{mounted}");
-    let other = restore(&home.path("folder"), &none, TODAY, &nobody()).await.unwrap_err();
+    let other = restore(&home.path("folder"), &none, on(TODAY), &nobody()).await.unwrap_err();
     assert!(matches!(&other, TransferError::Io { path, .. } if *path == none), "{other}");
 }
 
@@ -334,4 +334,41 @@ async fn a_relay_that_has_never_run_is_backed_up_and_one_spread_over_folders_is_
         let error = back_up(&home, false, "other").await.unwrap_err();
         assert!(matches!(error, TransferError::Elsewhere(_)), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_far_ahead_leaves_nothing_out_unless_it_is_vouched_for() {
+    let home = Home::new(Engine::Journal);
+    configure(&home, "day_jump = 9\n");
+    home.fill().await;
+    back_up(&home, true, "backup").await.unwrap();
+    let (backup, export, last) = (home.path("backup"), home.export(), 3);
+    for (days, accepted, believed) in
+        [(9, None, true), (10, None, false), (100, None, false), (100, Some(99), false), (100, Some(100), true)]
+    {
+        let dated = Dated { clock: day(last + days), accepted: accepted.map(|days| day(last + days)) };
+        let new = Home::new(Engine::Journal);
+        let place = Place { day_jump: 9, ..new.place() };
+        let done = [
+            restore(&new.path("relay"), &backup, dated, &nobody()).await,
+            import(&place, &export, card(), dated, &nobody()).await,
+        ];
+        for done in done {
+            match done {
+                Ok(summary) => assert_eq!((believed, summary.letters > 0), (true, days < LIFE), "{days}, {accepted:?}"),
+                Err(error) => {
+                    assert!(matches!(error, TransferError::ClockJump { .. }) && !believed, "{error}");
+                    assert!(error.changed_nothing() && error.to_string().contains("--accept-date"));
+                }
+            }
+        }
+        assert_eq!(new.names().is_empty(), !believed);
+    }
+
+    // Of a relay that has never run.
+    let fresh = Home::new(Engine::Journal);
+    configure(&fresh, "");
+    back_up(&fresh, false, "backup").await.unwrap();
+    let dated = Dated { clock: TODAY, accepted: None };
+    restore(&fresh.path("relay"), &fresh.path("backup"), dated, &nobody()).await.unwrap();
 }

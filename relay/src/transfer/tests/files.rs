@@ -32,7 +32,7 @@ async fn another_relays_file_is_refused() {
     let (old, new) = (Home::new(Engine::Journal), Home::new(Engine::Journal));
     old.fill().await;
     let place = Place { relay: RelaySecretKey::from_bytes([8; 32]).public(), ..new.place() };
-    let error = import(&place, &old.export(), card(), TODAY, &nobody()).await.unwrap_err();
+    let error = import(&place, &old.export(), card(), on(TODAY), &nobody()).await.unwrap_err();
     assert!(matches!(error, TransferError::OtherRelay), "{error}");
     assert!(new.names().is_empty());
 }
@@ -102,7 +102,7 @@ async fn a_store_stands_in_its_place_at_every_moment_of_an_import() {
         };
         static NEVER: AtomicBool = AtomicBool::new(false);
         let watch = Watch { seen: &seen, stop: &NEVER };
-        import(&new.place(), &file, card(), TODAY, &watch).await.unwrap();
+        import(&new.place(), &file, card(), on(TODAY), &watch).await.unwrap();
         let outline = started.into_inner().unwrap().join().unwrap();
         assert_eq!(outline.heads.map(|head| head.number()), [3, 3], "{engine:?}");
         assert_eq!(new.names(), ["data"]);
