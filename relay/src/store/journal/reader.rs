@@ -54,6 +54,8 @@ struct FamilyReader {
     batches: Vec<Batch>,
     /// By id.
     known: Vec<(EnvelopeId, Spot)>,
+    /// Whether the journal was read a second time.
+    again: bool,
 }
 
 impl JournalReader {
@@ -95,6 +97,9 @@ impl JournalReader {
                 None if is_missing(&home, id)? => return Err(OpenError::NoKey(id.to_string())),
                 None => {}
             }
+        }
+        if extent == Extent::Listed {
+            look_again(&mut families).map_err(io("read a journal"))?;
         }
         let heads = [(Kind::Letter, letters), (Kind::Chunk, chunks)].map(|(kind, known)| head(&families, kind, known));
         let latest = families.keys().map(|id| id.day).max().unwrap_or(Day::FIRST).max(manifest.latest);
@@ -162,15 +167,31 @@ impl FamilyReader {
             Err(error) if error.kind() == ErrorKind::NotFound && extent != Extent::All => return Ok(None),
             Err(error) => return Err(io("open a journal")(error)),
         };
-        let scanned = read(&files, extent).map_err(io("read a journal"))?;
-        let Contents { batches, mut known, .. } = scanned.contents;
+        let (scanned, again) = read(&files, extent).map_err(io("read a journal"))?;
+        let mut family = Self { files, batches: Vec::new(), known: Vec::new(), again };
+        family.take(scanned.contents, extent);
+        Ok(Some(family))
+    }
+
+    fn take(&mut self, Contents { batches, mut known, .. }: Contents, extent: Extent) {
         if extent != Extent::All {
             let listed: BTreeSet<&EnvelopeId> = batches.iter().flat_map(|batch| batch.ids()).collect();
             known.retain(|(id, _)| listed.contains(id));
         }
         known.sort_unstable_by_key(|(id, _)| *id);
         known.dedup_by_key(|(id, _)| *id);
-        Ok(Some(Self { files, batches, known }))
+        (self.batches, self.known) = (batches, known);
+    }
+
+    /// Reads the journal a second time, if that was not done, and takes what was listed before the last batch that was seen.
+    fn look_again(&mut self) -> io::Result<()> {
+        if !std::mem::replace(&mut self.again, true)
+            && let Some(second) = second(&self.files, &self.batches)?
+        {
+            self.files.all().try_for_each(|file| file.sync())?;
+            self.take(second.contents, Extent::Listed);
+        }
+        Ok(())
     }
 
     fn held(&self, id: EnvelopeId) -> io::Result<Held> {
@@ -227,19 +248,47 @@ fn has_gap(batches: &[Batch]) -> bool {
     batches.array_windows().any(|[one, next]| next.number() != one.number() + 1)
 }
 
-fn read(files: &Files, extent: Extent) -> io::Result<Scanned> {
+/// Whether the journal was read a second time, too.
+fn read(files: &Files, extent: Extent) -> io::Result<(Scanned, bool)> {
     let first = scan(files, Depth::Headers, &|| ())?;
-    let scanned = if extent == Extent::Listed && (first.lost > 0 || has_gap(&first.contents.batches)) {
-        // Written between two looks. What the batches seen so far list is all there now, and so are those before them.
-        let last = first.contents.batches.last().map_or(0, Batch::number);
-        let mut second = scan(files, Depth::Headers, &|| ())?;
-        second.contents.batches.retain(|batch| batch.number() <= last);
-        second
-    } else {
-        first
-    };
+    let again = extent == Extent::Listed && (first.lost > 0 || has_gap(&first.contents.batches));
+    let scanned = if again { second(files, &first.contents.batches)?.unwrap_or(first) } else { first };
     if extent != Extent::All {
         files.all().try_for_each(|file| file.sync())?;
     }
-    Ok(scanned)
+    Ok((scanned, again))
+}
+
+/// Reads a journal once more. What was written between two looks is missing in the first: what the batches list that were seen
+/// then is all there now, and so are those before them. `None` if there are fewer now, because the day has expired.
+fn second(files: &Files, seen: &[Batch]) -> io::Result<Option<Scanned>> {
+    let last = seen.last().map_or(0, Batch::number);
+    let mut second = scan(files, Depth::Headers, &|| ())?;
+    second.contents.batches.retain(|batch| batch.number() <= last);
+    let has_all = seen.iter().all(|batch| second.contents.batches.contains(batch));
+    Ok(has_all.then_some(second))
+}
+
+/// The first batches of a day may be missing like others, and then those that were seen do not follow those of the day before.
+/// Of the only day that has batches it is not known which they follow, unless it is the first batch of all. Each journal is
+/// read a second time at most: what is missing then is lost.
+fn look_again(families: &mut BTreeMap<VolumeId, FamilyReader>) -> io::Result<()> {
+    for kind in [Kind::Letter, Kind::Chunk] {
+        let of_kind = families.iter_mut().filter(|(id, family)| id.kind == kind && !family.batches.is_empty());
+        let (mut before, mut days) = (None, 0);
+        let mut only = None;
+        for (_, family) in of_kind {
+            let first = family.batches.first().map_or(0, Batch::number);
+            let last = family.batches.last().map_or(0, Batch::number);
+            if before.is_some_and(|before| first != before + 1) {
+                family.look_again()?;
+            }
+            (before, days) = (Some(last), days + 1);
+            only = Some(family).filter(|_| days == 1 && first > 1);
+        }
+        if let Some(family) = only {
+            family.look_again()?;
+        }
+    }
+    Ok(())
 }
