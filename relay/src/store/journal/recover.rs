@@ -6,7 +6,7 @@ use super::super::open_error::io;
 use super::super::volume_id::VolumeId;
 use super::super::{Kind, OpenError};
 use super::JournalConfig;
-use super::disk::{Disk, Lock};
+use super::disk::{Disk, Lock, is_full};
 use super::family::{Family, Files, JOURNAL};
 use super::files;
 use super::heads::{self, Heads};
@@ -212,7 +212,14 @@ fn finish_expiry(
     }
     gone.iter().try_for_each(|id| home.destroy(*id))?;
     let heads = [ledger.head(Kind::Letter), ledger.head(Kind::Chunk)];
-    Manifest::new(&config.relay, ledger.latest(), heads, families.keys().copied()).write(&*home.disk, &home.root)?;
+    let manifest = Manifest::new(&config.relay, ledger.latest(), heads, families.keys().copied());
+    match manifest.write(&*home.disk, &home.root) {
+        // What they have left is all the room there may be.
+        Err(error) if is_full(&error) && home.spare.give_back(&*home.disk)? => {
+            manifest.write(&*home.disk, &home.root)?;
+        }
+        other => other?,
+    }
     gone.iter().try_for_each(|id| home.clear(*id))
 }
 

@@ -63,12 +63,14 @@ pub(super) struct Writer {
     /// Days in which nothing counts: those that are being made, or could not be, and those that have expired and could not be
     /// destroyed.
     undestroyed: BTreeSet<VolumeId>,
+    /// Whether the manifest says less than what was promised, or more than there is.
+    manifest_is_behind: bool,
 }
 
 impl Writer {
     pub(super) fn new(core: Arc<Core>, home: Home, heads: Heads, config: JournalConfig) -> std::io::Result<Self> {
         let (syncer, unsynced, undestroyed) = (Syncer::start()?, Unsynced::default(), BTreeSet::new());
-        Ok(Self { core, home, heads, config, syncer, unsynced, undestroyed })
+        Ok(Self { core, home, heads, config, syncer, unsynced, undestroyed, manifest_is_behind: false })
     }
 
     /// Works until the store is closed or dropped.
@@ -256,9 +258,10 @@ impl Writer {
             let expired = state.families.keys().filter(|id| latest.since(id.day) > lives.of(id.kind)).copied();
             (expired.collect::<Vec<_>>(), advanced)
         };
+        self.manifest_is_behind |= advanced || !expired.is_empty();
         // The heads must be safe before the batches they follow from are gone. A full disk may not let them be; it is the
         // lesser evil then to go on, which also makes room for the second attempt.
-        let heads = if advanced || !expired.is_empty() { self.write_manifest() } else { Ok(()) };
+        let heads = if self.manifest_is_behind { self.write_manifest() } else { Ok(()) };
         for id in &expired {
             let mut state = self.core.state_mut();
             state.ledger.forget(id.kind, id.day);
@@ -269,6 +272,7 @@ impl Writer {
             return Ok(heads.map(|()| 0)?);
         }
         let (destroyed, failure) = destroy_each(&mut self.undestroyed, |id| self.home.destroy(id));
+        self.manifest_is_behind = true;
         self.write_manifest()?;
         for id in &destroyed {
             self.home.clear(*id)?;
@@ -309,14 +313,14 @@ impl Writer {
         if let Some(family) = self.core.state().families.get(&id) {
             return Ok(Arc::clone(family));
         }
-        let disk = &*self.home.disk;
-        let key = || DayKey::create(disk, &self.home.keys, id, &mut *self.core.rng());
-        let files = Files::create(disk, &self.home.folder(id), id, key)?;
+        let disk = Arc::clone(&self.home.disk);
+        let key = || DayKey::create(&*disk, &self.home.keys, id, &mut *self.core.rng());
+        let files = Files::create(&*disk, &self.home.folder(id), id, key)?;
         // Whatever becomes of it, it is listed until it is made or destroyed: it may not be empty, once it was listed.
         self.undestroyed.insert(id);
         self.write_manifest()?;
         // Only now: a day that is not listed must be empty.
-        let files = self.home.spare.give(disk, files)?;
+        let files = self.home.spare.give(&*disk, files)?;
         let family = Arc::new(Family::new(files, (&[], &[]), false, Arc::clone(&self.core.syncs))?);
         self.core.state_mut().families.insert(id, Arc::clone(&family));
         self.undestroyed.remove(&id);
@@ -337,12 +341,15 @@ impl Writer {
     }
 
     /// Writes down what there is, what is being made, and what is to be destroyed yet.
-    fn write_manifest(&self) -> std::io::Result<()> {
+    fn write_manifest(&mut self) -> std::io::Result<()> {
         let state = self.core.state();
         let heads = [state.ledger.head(Kind::Letter), state.ledger.head(Kind::Chunk)];
         let families = state.families.keys().chain(&self.undestroyed).copied();
         let manifest = Manifest::new(&self.config.relay, state.ledger.latest(), heads, families);
-        self.making_room_if_need_be(|| manifest.write(&*self.home.disk, &self.home.root))
+        drop(state);
+        self.making_room_if_need_be(|| manifest.write(&*self.home.disk, &self.home.root))?;
+        self.manifest_is_behind = false;
+        Ok(())
     }
 
     /// Readers that are under way keep their files open until they are done.

@@ -178,6 +178,48 @@ fn a_day_that_begins_on_a_full_disk_is_taken_up_once_there_is_room() {
     });
 }
 
+/// Nor is it said that it has begun as long as that was not noted down.
+#[test]
+fn a_day_that_was_not_noted_down_is_noted_down_once_there_is_room() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        stored(&store, letter(1, day(0))).await;
+        sim.no_more_space();
+        for _ in 0..3 {
+            assert_eq!(store.expire(day(1), LIVES).await, Err(StoreError::NoSpace));
+        }
+        sim.space_again();
+        assert_eq!(store.expire(day(1), LIVES).await, Ok(0));
+        let then = open(&sim.copy(), 1).unwrap();
+        assert_eq!(then.latest_day().await.unwrap(), day(1));
+        assert_eq!(store.expire(day(1), LIVES).await, Ok(0));
+    });
+}
+
+/// What is destroyed makes the room.
+#[test]
+fn a_store_that_was_stopped_within_an_expiry_opens_on_a_full_disk() {
+    block_on(async {
+        let mut destroyed = 0;
+        for cut in 0..30 {
+            let sim = Sim::new(cut);
+            let store = open(&sim, 0).unwrap();
+            stored(&store, letter(1, day(0))).await;
+            sim.fail(Some(Fault::PowerCut(cut)));
+            let _ = store.expire(day(LIVES.letters + 1), LIVES).await;
+            drop(store);
+            sim.fail(None);
+            sim.power_cycle();
+            destroyed += u32::from(is_destroyed(&sim, Kind::Letter));
+            sim.no_more_space_until_removal();
+            let opened = open(&sim, 1);
+            assert!(opened.is_ok(), "cut {cut}: {:?}", opened.err());
+        }
+        assert!(destroyed >= 4, "{destroyed}");
+    });
+}
+
 /// Whatever fails of it, the key of a day that has expired goes, and the store opens.
 #[test]
 fn what_could_not_be_destroyed_is_destroyed_the_next_time() {

@@ -53,6 +53,8 @@ struct World {
     /// Journals that another day has taken over.
     used_again: usize,
     no_more_space: bool,
+    /// Until a file is removed that has some.
+    space_with_removal: bool,
     /// How many more syncs of files may be done; the next one waits.
     permitted: Option<u64>,
     /// Sectors of files that cannot be read.
@@ -124,6 +126,7 @@ impl Sim {
             space_changes: 0,
             used_again: 0,
             no_more_space: false,
+            space_with_removal: false,
             permitted: None,
             bad: BTreeSet::new(),
         })))
@@ -157,6 +160,12 @@ impl Sim {
     /// From now on no file gets more space than it has.
     pub(super) fn no_more_space(&self) {
         self.world().no_more_space = true;
+    }
+
+    /// The same until a file is removed that has some.
+    pub(super) fn no_more_space_until_removal(&self) {
+        let mut world = self.world();
+        (world.no_more_space, world.space_with_removal) = (true, true);
     }
 
     /// From now on there is space again.
@@ -427,9 +436,15 @@ impl Disk for Sim {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut world = self.world();
-        world.node(path)?;
+        let node = world.node(path)?;
         world.whole(|world| {
             world.volatile.remove(path);
+            if let Node::File(inode) = node
+                && world.space_with_removal
+                && world.inodes[inode].volatile.length > 0
+            {
+                (world.no_more_space, world.space_with_removal) = (false, false);
+            }
             Ok(())
         })
     }
