@@ -74,7 +74,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
@@ -105,7 +105,7 @@ pub struct JournalConfig {
 /// - **A batch that is much larger than the one before it** may be written into space that was preallocated in two or more
 ///   steps, and those tell whoever has the disk and the day's key which of its envelopes came before a step and which after.
 ///   Batches of up to 224 envelopes show nothing, nor do such as are up to one and three quarters times as large as the last
-///   one, up to 896.
+///   one, up to 896, on whichever day that was, as long as it has not expired.
 /// - **Flash memory** may keep old copies of what was overwritten. A day's key is what must not be found; keep the folder of
 ///   keys on a device that erases, or encrypt the disk.
 /// - **A batch is lost** if both copies of one of its records go bad. The others are served, and it is counted in
@@ -129,17 +129,20 @@ struct Core {
     rng: Mutex<Randomness<Box<dyn CryptoRng + Send>>>,
     /// Picks which record is read in the place of an absent one.
     decoys: RandomState,
+    /// Whether there was no space to open the window when the last batch was listed: of letters, and of chunks.
+    lacks_room: [AtomicBool; 2],
     /// Keeps other processes out for as long as anything of the store is alive.
     _lock: Box<dyn Lock>,
 }
 
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { state, statements: _, failure, syncs, rng: _, decoys: _, _lock } = self;
+        let Self { state, statements: _, failure, syncs, rng: _, decoys: _, lacks_room, _lock } = self;
         f.debug_struct("Core")
             .field("state", state)
             .field("failure", failure)
             .field("syncs", syncs)
+            .field("lacks_room", lacks_room)
             .finish_non_exhaustive()
     }
 }
@@ -189,6 +192,7 @@ impl JournalStore {
             syncs,
             rng: Mutex::new(Randomness::new(Box::new(rng))),
             decoys: RandomState::new(),
+            lacks_room: Default::default(),
             _lock: recovered.lock,
         });
         let (queue, commands) = mpsc::channel(QUEUE);
@@ -292,6 +296,12 @@ impl Core {
 
     fn rng(&self) -> MutexGuard<'_, Randomness<Box<dyn CryptoRng + Send>>> {
         self.rng.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lacks_room(&self, kind: Kind, lacks: bool) {
+        let [letters, chunks] = &self.lacks_room;
+        let of_kind = if kind == Kind::Letter { letters } else { chunks };
+        of_kind.store(lacks, Ordering::Relaxed);
     }
 
     fn nonce(&self) -> Nonce {
@@ -523,6 +533,9 @@ impl Store for JournalStore {
     }
 
     async fn free(&self) -> Option<u64> {
+        if self.core.lacks_room.iter().any(|lacks| lacks.load(Ordering::Relaxed)) {
+            return Some(0);
+        }
         free(self.folder.clone()).await
     }
 

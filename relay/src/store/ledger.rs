@@ -134,6 +134,12 @@ impl Ledger {
         }
     }
 
+    /// How many envelopes the last batch has, if its day has not expired.
+    pub(super) fn last_batch(&self, kind: Kind) -> usize {
+        let last = self.lane(kind).days.values().rev().find_map(|listing| listing.batches.last());
+        last.map_or(0, |batch| batch.ids().len())
+    }
+
     /// Makes room for so many ids, so that memory is not taken twice while the ledger grows.
     pub(super) fn expect(&mut self, ids: usize) {
         self.known.reserve(ids);

@@ -300,19 +300,25 @@ impl Family {
 
     // What follows is for the writer alone.
 
-    /// Makes ready for whatever will be written, so that the first of it changes no more than what comes later does.
-    pub(super) fn begin(&self, disk: &dyn Disk) -> io::Result<()> {
+    /// Makes ready for whatever will be written, so that the first of it changes no more than what comes later does. `expected`
+    /// is how many envelopes the last batch had, on whichever day. Whether the window is open.
+    pub(super) fn begin(&self, disk: &dyn Disk, expected: usize) -> io::Result<bool> {
         self.drop_index(disk)?;
         let mut records = lock(&self.records);
+        let is_empty = records.count() == 0;
+        if is_empty {
+            self.expect(expected);
+        }
         let window = self.window(&records);
         // With more space in the middle of a batch, what came before would not lie there.
-        let window = if records.count() == 0 { window.opened() } else { window };
-        records.reserve(1, window)?;
+        records.reserve(1, if is_empty { window.opened() } else { window })?;
+        let is_open = records.free() >= window.opened().least;
         drop(records);
         if let Some(marks) = &self.marks {
             reserve_mark(&mut lock(marks))?;
         }
-        self.written_files().try_for_each(|file| file.sync())
+        self.written_files().try_for_each(|file| file.sync())?;
+        Ok(is_open)
     }
 
     /// Makes ready to write `needed` records: the index goes, since it will not be true any more, and space is taken.
@@ -411,12 +417,14 @@ impl Family {
         self.burst.store(burst, Ordering::Relaxed);
     }
 
-    /// Remembers how many envelopes a batch had, and opens the window for as many, if there is space. It is to be synced.
-    pub(super) fn sealed(&self, burst: usize) -> io::Result<()> {
+    /// Remembers how many envelopes a batch had, and opens the window for as many, if there is space; whether there was. It is
+    /// to be synced.
+    pub(super) fn sealed(&self, burst: usize) -> io::Result<bool> {
         self.expect(burst);
         let mut records = lock(&self.records);
         let window = self.window(&records).opened();
-        records.reserve(0, window)
+        records.reserve(0, window)?;
+        Ok(records.free() >= window.least)
     }
 
     /// Gives back the space that waits to be drawn, once; no record is written to this family any more, but marks are. Which

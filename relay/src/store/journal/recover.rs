@@ -291,6 +291,12 @@ impl Recovery<'_> {
         for batch in batches {
             self.ledger.publish(kind, Arc::new(batch));
         }
+        // A day without a batch, as it was expected when it began.
+        let last = self.ledger.last_batch(kind);
+        let of_kind = self.families.iter().filter(|(id, _)| id.kind == kind);
+        for (_, family) in of_kind.filter(|(id, _)| self.ledger.batches(kind, id.day).is_empty()) {
+            family.expect(last);
+        }
         self.ledger.set_head(kind, head);
         // What only a batch listed of which both copies are bad looks as if it had never been listed.
         self.damage.envelopes += self.ledger.strand(kind) as u64;

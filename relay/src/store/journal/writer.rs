@@ -182,7 +182,11 @@ impl Writer {
         // When a batch is listed everybody sees. So this is the moment for whatever else would tell of one.
         self.give_back()?;
         // A window that is not open now is opened by the next put, if there is space.
-        unless_full(family.sealed(batch.ids().len()))?.unwrap_or_default();
+        let mut is_open = family.sealed(batch.ids().len())?;
+        if !is_open && self.make_room()? {
+            is_open = family.sealed(batch.ids().len())?;
+        }
+        self.core.lacks_room(kind, !is_open);
         family.sync()?;
         self.heads.write(match (self.announced(), kind) {
             ([_, chunks], Kind::Letter) => [batch.head(), chunks],
@@ -225,12 +229,15 @@ impl Writer {
     fn begin(&mut self, day: Day) -> Change<()> {
         let day = self.core.state().ledger.latest().max(day);
         for kind in [Kind::Letter, Kind::Chunk] {
+            let expected = self.core.state().ledger.last_batch(kind);
             let begun = self
                 .family_with_room(VolumeId { kind, day })
-                .and_then(|family| Ok(self.making_room_if_need_be(|| family.begin(&*self.home.disk))?));
+                .and_then(|family| Ok(self.making_room_if_need_be(|| family.begin(&*self.home.disk, expected))?));
             match begun {
                 Err(error) if error.is_full() => return Ok(Err(StoreError::NoSpace)),
-                other => other?,
+                Err(error) => return Err(error),
+                Ok(is_open) if is_open => self.core.lacks_room(kind, false),
+                Ok(_) => {}
             }
         }
         Ok(Ok(()))
@@ -322,6 +329,7 @@ impl Writer {
         // Only now: a day that is not listed must be empty.
         let files = self.home.spare.give(&*disk, files)?;
         let family = Arc::new(Family::new(files, (&[], &[]), false, Arc::clone(&self.core.syncs))?);
+        family.expect(self.core.state().ledger.last_batch(id.kind));
         self.core.state_mut().families.insert(id, Arc::clone(&family));
         self.undestroyed.remove(&id);
         Ok(family)
@@ -333,7 +341,7 @@ impl Writer {
     }
 
     /// Does something that needs space; if the disk is full, without what is kept for another day, or was burned.
-    fn making_room_if_need_be(&self, attempt: impl Fn() -> std::io::Result<()>) -> std::io::Result<()> {
+    fn making_room_if_need_be<T>(&self, attempt: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
         match attempt() {
             Err(error) if is_full(&error) && self.make_room()? => attempt(),
             other => other,

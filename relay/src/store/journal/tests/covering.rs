@@ -153,6 +153,40 @@ fn space_is_given_back_and_made_when_a_batch_is_listed_and_neither_when_envelope
     });
 }
 
+/// Also after a stop on that day.
+#[test]
+fn a_day_takes_as_many_as_the_last_batch_of_the_day_before_had_without_a_step() {
+    block_on(async {
+        for (stop, begun) in [(None, true), (None, false), (Some(0), true), (Some(300), true)] {
+            let sim = Sim::new(0);
+            let mut store = open(&sim, 0).unwrap();
+            store.begin(day(0)).await.unwrap();
+            for seed in 0..500 {
+                stored(&store, letter(seed, day(0))).await;
+            }
+            store.seal(Kind::Letter).await.unwrap();
+            store.expire(day(1), LIVES).await.unwrap();
+            if begun {
+                store.begin(day(1)).await.unwrap();
+            }
+            let mut before = sim.space_changes();
+            for seed in 1_000..1_500 {
+                if stop == Some(seed - 1_000) {
+                    drop(store);
+                    store = open(&sim, 1).unwrap();
+                    store.begin(day(1)).await.unwrap();
+                    before = sim.space_changes();
+                }
+                stored(&store, letter(seed, day(1))).await;
+                if !begun && seed == 1_000 {
+                    before = sim.space_changes();
+                }
+            }
+            assert_eq!(sim.space_changes(), before, "stopped at {stop:?}, begun: {begun}");
+        }
+    });
+}
+
 #[test]
 fn no_more_than_so_much_burned_space_is_kept_though_nothing_is_ever_listed() {
     block_on(async {

@@ -5,7 +5,7 @@ use super::power::{block_on, open};
 use super::sim::{Fault, Sim};
 use crate::store::conformance::{LIVES, burn_key, chunk, day, envelope, got, id, letter, stored};
 use crate::store::volume_id::VolumeId;
-use crate::store::{Kind, OpenError, PutOutcome, Shelf, StatementName, Store as _, StoreError};
+use crate::store::{BurnOutcome, Kind, OpenError, PutOutcome, Shelf, StatementName, Store as _, StoreError};
 
 #[test]
 fn after_a_failed_sync_nothing_is_acknowledged_but_reads_and_expiry_go_on() {
@@ -217,6 +217,62 @@ fn a_store_that_was_stopped_within_an_expiry_opens_on_a_full_disk() {
             assert!(opened.is_ok(), "cut {cut}: {:?}", opened.err());
         }
         assert!(destroyed >= 4, "{destroyed}");
+    });
+}
+
+/// Whatever the system says is free, which is not known of a folder that it does not have.
+#[test]
+fn want_of_space_for_what_will_come_shows_from_one_batch_to_the_next() {
+    block_on(async {
+        for kind in [Kind::Letter, Kind::Chunk] {
+            let put = |seed, number| match kind {
+                Kind::Letter => letter(seed, day(number)),
+                Kind::Chunk => chunk(seed, day(number)),
+            };
+            let sim = Sim::new(0);
+            let store = open(&sim, 0).unwrap();
+            let mut seeds = 0..;
+            store.begin(day(0)).await.unwrap();
+            let mut come = async |count: usize, number| {
+                for seed in seeds.by_ref().take(count) {
+                    stored(&store, put(seed, number)).await;
+                }
+            };
+            come(60, 0).await;
+            store.seal(kind).await.unwrap();
+            assert_eq!(store.free().await, None);
+            sim.no_more_space();
+            come(220, 0).await;
+            assert_eq!(store.free().await, None, "as it was when the last batch was listed");
+            store.seal(kind).await.unwrap();
+            assert_eq!(store.free().await, Some(0));
+            sim.space_again();
+            let before = sim.space_changes();
+            come(220, 0).await;
+            assert!(sim.space_changes() > before);
+            if kind == Kind::Chunk {
+                assert_eq!(store.burn(id(0), burn_key(0)).await.unwrap(), BurnOutcome::Burned);
+            }
+            let other = if kind == Kind::Letter { chunk(5_000, day(0)) } else { letter(5_000, day(0)) };
+            let of_other = other.kind;
+            stored(&store, other).await;
+            store.seal(of_other).await.unwrap();
+            assert_eq!(store.free().await, Some(0), "of each kind by itself");
+            store.seal(kind).await.unwrap();
+            assert_eq!(store.free().await, None);
+
+            sim.no_more_space();
+            come(300, 0).await;
+            store.seal(kind).await.unwrap();
+            assert_eq!(store.free().await, Some(0));
+            store.begin(day(0)).await.unwrap();
+            assert_eq!(store.free().await, Some(0), "of this day there is no more");
+            sim.space_again();
+            store.expire(day(1), LIVES).await.unwrap();
+            assert_eq!(store.free().await, Some(0));
+            store.begin(day(1)).await.unwrap();
+            assert_eq!(store.free().await, None);
+        }
     });
 }
 
