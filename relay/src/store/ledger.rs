@@ -123,15 +123,36 @@ impl Ledger {
         lane.days.entry(place.day).or_default().pending.insert(id);
     }
 
-    /// Adds an id that was there before, listed or not, unless it is there already. What is not listed must be
-    /// [`restore_waiting`].
+    /// Adds an id that was there before, listed or not. If it is there already, that stays, and its place is given. What is
+    /// not listed must be [`restore_waiting`].
     ///
     /// [`restore_waiting`]: Self::restore_waiting
-    pub(super) fn restore(&mut self, id: EnvelopeId, place: Place) {
-        if let Entry::Vacant(vacant) = self.known.entry(id) {
-            vacant.insert(place);
-            self.lane_mut(place.kind).known += 1;
+    pub(super) fn restore(&mut self, id: EnvelopeId, place: Place) -> Option<Place> {
+        match self.known.entry(id) {
+            Entry::Occupied(there) => Some(*there.get()),
+            Entry::Vacant(vacant) => {
+                vacant.insert(place);
+                self.lane_mut(place.kind).known += 1;
+                None
+            }
         }
+    }
+
+    /// Of two places of an id takes one, and lets the other wait no more.
+    pub(super) fn settle_on(&mut self, id: EnvelopeId, place: Place, other: Place) {
+        if let Some(before) = self.known.insert(id, place) {
+            let lane = self.lane_mut(before.kind);
+            lane.known = lane.known.saturating_sub(1);
+        }
+        self.lane_mut(place.kind).known += 1;
+        if let Some(listing) = self.lane_mut(other.kind).days.get_mut(&other.day) {
+            listing.pending.remove(&id);
+        }
+    }
+
+    /// Whether an id waits on a day.
+    pub(super) fn is_waiting(&self, kind: Kind, day: Day, id: &EnvelopeId) -> bool {
+        self.lane(kind).days.get(&day).is_some_and(|listing| listing.pending.contains(id))
     }
 
     /// How many envelopes the last batch has, if its day has not expired.
@@ -258,15 +279,19 @@ impl Ledger {
         of(Kind::Letter).chain(of(Kind::Chunk)).collect()
     }
 
-    /// Forgets a day; its ids may come again.
+    /// Forgets a day; its ids may come again, but for those that are known on another day.
     pub(super) fn forget(&mut self, kind: Kind, day: Day) -> Vec<EnvelopeId> {
+        let Some(listing) = self.lane_mut(kind).days.remove(&day) else { return Vec::new() };
+        let mut ids: Vec<EnvelopeId> = listing.ids().copied().collect();
+        ids.retain(|id| match self.known.entry(*id) {
+            Entry::Occupied(there) if (there.get().kind, there.get().day) == (kind, day) => {
+                there.remove();
+                true
+            }
+            _ => false,
+        });
         let lane = self.lane_mut(kind);
-        let Some(listing) = lane.days.remove(&day) else { return Vec::new() };
-        let ids: Vec<EnvelopeId> = listing.ids().copied().collect();
-        lane.known -= ids.len() as u64;
-        for id in &ids {
-            self.known.remove(id);
-        }
+        lane.known = lane.known.saturating_sub(ids.len() as u64);
         ids
     }
 

@@ -52,7 +52,7 @@ impl<R: CryptoRng> JournalBuilder<R> {
         let disk = &*self.home.disk;
         let key = || DayKey::create(disk, &self.home.keys, id, &mut self.rng);
         let files = Files::create(disk, &self.home.folder(id), id, key)?;
-        self.family = Some(Family::new(files, (&[], &[]), false, Arc::default())?);
+        self.family = Some(Family::new(files, (&[], &[]), false, false, Arc::default())?);
         self.done.push(id);
         Ok(())
     }

@@ -164,7 +164,7 @@ impl Check<'_> {
         files.all().try_for_each(|file| file.forget_cached()).map_err(io("read a journal"))?;
         let scanned = scan(&files, Depth::Bodies, self.seen).map_err(io("read a journal"))?;
         self.index(id, &files, &scanned)?;
-        let Scanned { contents, unburned: _, damaged, flawed, lost, single, records, blank, marks, torn: _ } = scanned;
+        let Scanned { contents, damaged, flawed, lost, single, records, blank, marks, .. } = scanned;
         for Bad { file, position } in damaged {
             let unit = if file == BURNED { MARK } else { RECORD };
             let offset = u64::from(position) * unit as u64;

@@ -93,7 +93,6 @@ pub(super) struct Files {
     pub(super) key: DayKey,
     pub(super) journal: Arc<dyn DiskFile>,
     pub(super) burned: Option<Arc<dyn DiskFile>>,
-    pub(super) unreadable: AtomicU32,
 }
 
 impl Files {
@@ -115,7 +114,7 @@ impl Files {
         burned.iter().try_for_each(|file| file.sync())?;
         disk.sync_folder(folder)?;
         let key = key()?;
-        Ok(Self { id, folder: folder.to_owned(), key, journal, burned, unreadable: AtomicU32::new(0) })
+        Ok(Self { id, folder: folder.to_owned(), key, journal, burned })
     }
 
     /// Opens files that are there.
@@ -125,7 +124,7 @@ impl Files {
             Kind::Letter => None,
             Kind::Chunk => Some(disk.open(&folder.join(BURNED))?),
         };
-        Ok(Self { id, folder: folder.to_owned(), key, journal, burned, unreadable: AtomicU32::new(0) })
+        Ok(Self { id, folder: folder.to_owned(), key, journal, burned })
     }
 
     /// What there is beside the index.
@@ -135,31 +134,12 @@ impl Files {
 
     /// The record, or what else there is, at a position. Only its header is read.
     pub(super) fn header(&self, position: u32) -> io::Result<Found<Header>> {
-        self.or_unreadable(header(&*self.journal, &self.key, position))
+        or_unreadable(header(&*self.journal, &self.key, position))
     }
 
     /// A record with its body.
     pub(super) fn record(&self, position: u32) -> io::Result<Found<(Header, Vec<u8>)>> {
-        self.or_unreadable(record(&*self.journal, &self.key, position))
-    }
-
-    /// What the disk cannot read is damaged like what is not as it was written; but it may be there again some day, and what
-    /// it says is not known.
-    fn or_unreadable<T>(&self, found: io::Result<Found<T>>) -> io::Result<Found<T>> {
-        match found {
-            Err(error) if is_bad_block(&error) => Ok(self.unreadable()),
-            other => other,
-        }
-    }
-
-    fn unreadable<T>(&self) -> Found<T> {
-        self.unreadable.fetch_add(1, Ordering::Relaxed);
-        Found::Damaged
-    }
-
-    /// How many times the disk could not read something of these files.
-    pub(super) fn times_unreadable(&self) -> u32 {
-        self.unreadable.load(Ordering::Relaxed)
+        or_unreadable(record(&*self.journal, &self.key, position))
     }
 
     /// Whether a record does not open, and not because it could not be read.
@@ -174,7 +154,7 @@ impl Files {
     pub(super) fn whole_record(&self, position: u32) -> io::Result<Found<(Header, bool)>> {
         let mut bytes = vec![0; RECORD];
         match self.journal.read_at(&mut bytes, offset(position, RECORD)) {
-            Err(error) if is_bad_block(&error) => return Ok(self.unreadable()),
+            Err(error) if is_bad_block(&error) => return Ok(Found::Unreadable),
             other => drop(other?),
         }
         let Some(record) = bytes.first_chunk_mut::<RECORD>() else { return Ok(Found::Damaged) };
@@ -183,25 +163,26 @@ impl Files {
         Ok(match open_record(&self.key, position, record) {
             Found::Record(header) => Found::Record((header, has_marks(&self.key, position, &head))),
             Found::Blank if ends_blank || head != [0; HEADER] => Found::Blank,
-            Found::Blank | Found::Damaged => Found::Damaged,
+            Found::Blank | Found::Damaged | Found::Unreadable => Found::Damaged,
         })
     }
 
     /// The mark at a position of the file of marks.
     pub(super) fn mark(&self, position: u32) -> io::Result<Found<Mark>> {
-        self.or_unreadable(self.burned.as_ref().map_or(Ok(Found::Blank), |file| mark(&**file, &self.key, position)))
+        or_unreadable(self.burned.as_ref().map_or(Ok(Found::Blank), |file| mark(&**file, &self.key, position)))
     }
 }
 
 impl Family {
-    /// A family with the positions that are taken in its journal and in its file of marks.
+    /// A family with the positions that are taken in its journal and in its file of marks, and whether some could not be read.
     pub(super) fn new(
         files: Files,
         (records, marks): (&[u32], &[u32]),
         has_index: bool,
+        is_partial: bool,
         syncs: Arc<AtomicU64>,
     ) -> io::Result<Self> {
-        let Files { id, folder, key, journal, burned, unreadable } = files;
+        let Files { id, folder, key, journal, burned } = files;
         let records = Mutex::new(Space::new(Arc::clone(&journal), RECORD, records)?);
         let marks = match &burned {
             Some(file) => Some(Mutex::new(Space::new(Arc::clone(file), MARK, marks)?)),
@@ -219,7 +200,7 @@ impl Family {
             decoys: [const { AtomicU32::new(0) }; DECOYS],
             burst: AtomicUsize::new(0),
             has_index: AtomicBool::new(has_index),
-            is_partial: unreadable.into_inner() > 0,
+            is_partial,
             is_trimmed: AtomicBool::new(false),
             syncs,
             #[cfg(test)]
@@ -298,7 +279,12 @@ impl Family {
         [Some(Arc::clone(&self.journal)), self.burned.clone()].into_iter().flatten()
     }
 
-    // What follows is for the writer alone.
+    /// Whether something of it could not be read, so that what it may hold is not known.
+    pub(super) const fn is_partial(&self) -> bool {
+        self.is_partial
+    }
+
+    // What follows is for the writer alone, and for opening.
 
     /// Makes ready for whatever will be written, so that the first of it changes no more than what comes later does. `expected`
     /// is how many envelopes the last batch had, on whichever day. Whether the window is open.
@@ -396,6 +382,12 @@ impl Family {
         if self.erased.add(positions) { self.give_back().map(drop) } else { Ok(()) }
     }
 
+    /// The same for a record of a day that is being opened, and may have an index.
+    pub(super) fn erase_copy(&self, disk: &dyn Disk, position: u32) -> io::Result<()> {
+        self.drop_index(disk)?;
+        self.erase(&[position])
+    }
+
     /// Gives back the space of what was erased, and takes space for marks ahead of need; whether there was anything to do.
     pub(super) fn give_back(&self) -> io::Result<bool> {
         if !self.erased.give_back(&*self.journal) {
@@ -479,6 +471,15 @@ fn offset(position: u32, unit: usize) -> u64 {
     u64::from(position) * unit as u64
 }
 
+/// What the disk cannot read is damaged like what is not as it was written; but it may be there again some day, and what it
+/// says is not known.
+fn or_unreadable<T>(found: io::Result<Found<T>>) -> io::Result<Found<T>> {
+    match found {
+        Err(error) if is_bad_block(&error) => Ok(Found::Unreadable),
+        other => other,
+    }
+}
+
 fn header(journal: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Found<Header>> {
     let mut bytes = [0; HEADER];
     journal.read_at(&mut bytes, offset(position, RECORD))?;
@@ -493,11 +494,7 @@ fn record(journal: &dyn DiskFile, key: &DayKey, position: u32) -> io::Result<Fou
 
 fn opened(key: &DayKey, position: u32, mut bytes: Vec<u8>) -> Found<(Header, Vec<u8>)> {
     let found = bytes.first_chunk_mut::<RECORD>().map_or(Found::Damaged, |bytes| open_record(key, position, bytes));
-    match found {
-        Found::Record(header) => Found::Record((header, bytes)),
-        Found::Blank => Found::Blank,
-        Found::Damaged => Found::Damaged,
-    }
+    found.map(|header| (header, bytes))
 }
 
 fn enveloped(found: Found<(Header, Vec<u8>)>) -> Result<(Header, Envelope), FamilyError> {

@@ -91,6 +91,10 @@ fn encode(family: &Family, ledger: &Ledger) -> Option<Vec<u8>> {
     let (batches, waiting) = (ledger.batches(kind, day), ledger.unlisted(kind, day));
     let mut out = Vec::new();
     let count = |n: usize| u32::try_from(n).ok().map(u32::to_be_bytes);
+    // What is known on another day, and listed here too, is not read here.
+    let lost = Place { kind, day, number: LOST, burned: false };
+    let place =
+        |id: &EnvelopeId| ledger.place(id).filter(|place| (place.kind, place.day) == (kind, day)).unwrap_or(lost);
     let mut spots = Vec::new();
     out.extend_from_slice(&count(batches.len())?);
     for batch in &batches {
@@ -98,14 +102,14 @@ fn encode(family: &Family, ledger: &Ledger) -> Option<Vec<u8>> {
         out.extend_from_slice(&count(bytes.len())?);
         out.extend_from_slice(&bytes);
         for id in batch.ids() {
-            put_spot(&mut spots, ledger.place(id)?);
+            put_spot(&mut spots, place(id));
         }
     }
     out.append(&mut spots);
     out.extend_from_slice(&count(waiting.len())?);
     for id in waiting {
         out.extend_from_slice(id.as_bytes());
-        put_spot(&mut out, ledger.place(&id)?);
+        put_spot(&mut out, place(&id));
     }
     for words in family.taken() {
         out.extend_from_slice(&count(words.len())?);

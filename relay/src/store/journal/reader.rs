@@ -98,6 +98,9 @@ impl JournalReader {
                 None => {}
             }
         }
+        if extent == Extent::All {
+            take_one_of_each(&mut families);
+        }
         if extent == Extent::Listed {
             look_again(&mut families).map_err(io("read a journal"))?;
         }
@@ -194,6 +197,15 @@ impl FamilyReader {
         Ok(())
     }
 
+    /// Which of several copies of an envelope is taken, the greatest: one that is burned, one that is not lost, one that a
+    /// batch lists.
+    fn worth(&self, id: &EnvelopeId) -> (bool, bool, bool) {
+        let at = self.known.binary_search_by_key(id, |(id, _)| *id).ok();
+        let spot = at.and_then(|at| self.known.get(at)).map(|(_, spot)| *spot);
+        let is_listed = self.batches.iter().any(|batch| batch.ids().binary_search(id).is_ok());
+        (spot.is_some_and(|spot| spot.burned), spot.is_some_and(|spot| spot.position != LOST), is_listed)
+    }
+
     fn held(&self, id: EnvelopeId) -> io::Result<Held> {
         let at = self.known.binary_search_by_key(&id, |(id, _)| *id).ok();
         let Some((_, spot)) = at.and_then(|at| self.known.get(at)) else {
@@ -220,7 +232,7 @@ impl FamilyReader {
     fn mark_at(&self, position: u32) -> io::Result<Option<Mark>> {
         Ok(match self.files.mark(position)? {
             Found::Record(mark) => Some(mark),
-            Found::Blank | Found::Damaged => None,
+            Found::Blank | Found::Damaged | Found::Unreadable => None,
         })
     }
 
@@ -240,6 +252,28 @@ fn burned(id: EnvelopeId, mark: Option<Mark>) -> Held {
     match mark {
         Some(Mark { burn, .. }) => Held { id, burn: Some(burn), content: Content::Burned },
         None => Held { id, burn: None, content: Content::Lost },
+    }
+}
+
+/// What could not be read for a while, and was put again on another day, is there twice. What waits of it is left out but for
+/// one, as the relay does when it starts.
+fn take_one_of_each(families: &mut BTreeMap<VolumeId, FamilyReader>) {
+    let ids_of = |(of, family): (&VolumeId, &FamilyReader)| {
+        let of = *of;
+        family.known.iter().map(move |(id, _)| (*id, of)).collect::<Vec<_>>()
+    };
+    let mut all: Vec<(EnvelopeId, VolumeId)> = families.iter().flat_map(ids_of).collect();
+    all.sort_unstable();
+    for copies in all.chunk_by(|(one, _), (other, _)| one == other).filter(|copies| copies.len() > 1) {
+        let worth = |(id, of): &(EnvelopeId, VolumeId)| Some((families.get(of)?.worth(id), *of, *id));
+        let mut copies: Vec<_> = copies.iter().filter_map(worth).collect();
+        copies.sort_unstable_by_key(|(worth, of, _)| (*worth, of.day));
+        copies.pop();
+        for ((_, _, is_listed), of, id) in copies {
+            if let Some(family) = families.get_mut(&of).filter(|_| !is_listed) {
+                family.known.retain(|(known, _)| *known != id);
+            }
+        }
     }
 }
 

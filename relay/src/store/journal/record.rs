@@ -58,6 +58,19 @@ pub(super) enum Found<T> {
     Record(T),
     /// Neither: it was torn while it was written, or it is damaged.
     Damaged,
+    /// The disk cannot read it.
+    Unreadable,
+}
+
+impl<T> Found<T> {
+    pub(super) fn map<U>(self, record: impl FnOnce(T) -> U) -> Found<U> {
+        match self {
+            Self::Record(found) => Found::Record(record(found)),
+            Self::Blank => Found::Blank,
+            Self::Damaged => Found::Damaged,
+            Self::Unreadable => Found::Unreadable,
+        }
+    }
 }
 
 /// A record whose body is sealed, and which has no position yet.
@@ -130,11 +143,7 @@ pub(super) fn random_nonce<R: CryptoRng + ?Sized>(rng: &mut R) -> Nonce {
 
 /// Opens the first [`HEADER`] bytes of what stands at a position.
 pub(super) fn open_header(key: &DayKey, position: u32, bytes: &[u8; HEADER]) -> Found<Header> {
-    match open_tagged(key, position, bytes) {
-        Found::Record(Opened { header, .. }) => Found::Record(header),
-        Found::Blank => Found::Blank,
-        Found::Damaged => Found::Damaged,
-    }
+    open_tagged(key, position, bytes).map(|Opened { header, .. }| header)
 }
 
 /// Opens what stands at a position, in place; the body begins at [`HEADER`] afterwards.
@@ -145,7 +154,7 @@ pub(super) fn open_record(key: &DayKey, position: u32, bytes: &mut [u8; RECORD])
             Found::Record(header)
         }
         Found::Blank => Found::Blank,
-        Found::Record(_) | Found::Damaged => Found::Damaged,
+        Found::Record(_) | Found::Damaged | Found::Unreadable => Found::Damaged,
     }
 }
 

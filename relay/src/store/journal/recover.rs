@@ -5,7 +5,6 @@ use super::super::ledger::{Ledger, Place, first_head};
 use super::super::open_error::io;
 use super::super::volume_id::VolumeId;
 use super::super::{Kind, OpenError};
-use super::JournalConfig;
 use super::disk::{Disk, Lock, is_full};
 use super::family::{Family, Files, JOURNAL};
 use super::files;
@@ -16,8 +15,9 @@ use super::manifest::Manifest;
 use super::scan::{Depth, Scanned, scan, settle};
 use super::spare::Spare;
 use super::statements::Statements;
-use cssr_proto::Day;
+use super::{JournalConfig, record_of};
 use cssr_proto::index::{Batch, Head};
+use cssr_proto::{Day, EnvelopeId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::TryLockError;
 use std::io::ErrorKind;
@@ -253,11 +253,14 @@ impl Recovery<'_> {
                 settle(&files).and_then(|()| scan(&files, Depth::Headers, &|| ())).map_err(io("read a journal"))?
             }
         };
-        let Scanned { contents, unburned, mut torn, damaged, lost, .. } = scanned;
-        // A chunk may be put again somewhere else, and burned there; then nothing must be left of it here.
+        let Scanned { contents, mut unburned, mut torn, duplicates, damaged, lost, is_partial, .. } = scanned;
+        // A chunk may be put again somewhere else, or was, and be burned there; then nothing must be left of it here.
+        if id.kind == Kind::Chunk {
+            unburned.extend(duplicates);
+        }
         torn.retain(|position| id.kind == Kind::Chunk && files.is_torn(*position).unwrap_or_default());
         let taken = (contents.taken.as_slice(), contents.marks_taken.as_slice());
-        let family = Family::new(files, taken, has_index, Arc::clone(self.syncs));
+        let family = Family::new(files, taken, has_index, is_partial, Arc::clone(self.syncs));
         let family = family.map_err(io("open a journal"))?;
         family.erase(&unburned).map_err(io("erase what was burned"))?;
         // Where it cannot be overwritten it stays damaged.
@@ -266,19 +269,46 @@ impl Recovery<'_> {
         self.families.insert(id, Arc::new(family));
         self.damage.blocks += damaged.len() as u64;
         self.damage.envelopes += lost;
-        self.add(id, contents);
-        Ok(())
+        self.add(id, contents)
     }
 
-    fn add(&mut self, VolumeId { kind, day }: VolumeId, contents: Contents) {
+    fn add(&mut self, VolumeId { kind, day }: VolumeId, contents: Contents) -> Result<(), OpenError> {
         let Contents { batches, known, waiting, .. } = contents;
         self.ledger.advance(day);
         self.ledger.expect(known.len());
+        let mut twice = Vec::new();
         for (id, spot) in known {
-            self.ledger.restore(id, Place { kind, day, number: spot.position, burned: spot.burned });
+            let place = Place { kind, day, number: spot.position, burned: spot.burned };
+            let there = self.ledger.restore(id, place).filter(|there| (there.kind, there.day) != (kind, day));
+            twice.extend(there.map(|there| (id, [there, place])));
         }
         self.ledger.restore_waiting(kind, day, waiting);
         self.batches.extend(batches.into_iter().map(|batch| (kind, batch)));
+        twice.into_iter().try_for_each(|(id, places)| self.one_of_both(id, places))
+    }
+
+    /// What could not be read for a while, and was put again on another day, is there twice. One is served, and listed; of
+    /// the other nothing must be left when this one is burned or expires.
+    fn one_of_both(&mut self, id: EnvelopeId, mut places: [Place; 2]) -> Result<(), OpenError> {
+        let is_whole = |place: &Place| {
+            let family = self.families.get(&VolumeId { kind: place.kind, day: place.day });
+            !place.burned && family.is_some_and(|family| record_of(family, place.number, &id).is_ok())
+        };
+        let is_waiting = |place: &Place| self.ledger.is_waiting(place.kind, place.day, &id);
+        places.sort_by_key(|place| (place.burned, is_whole(place), !is_waiting(place), place.day));
+        let [other, kept] = places;
+        // Without what a batch lists it would count as lost.
+        let goes = other.kind == kept.kind && (other.kind == Kind::Chunk || is_waiting(&other));
+        if goes
+            && is_whole(&other)
+            && (kept.burned || is_whole(&kept))
+            && let Some(family) = self.families.get(&VolumeId { kind: other.kind, day: other.day })
+        {
+            let erased = family.erase_copy(&*self.home.disk, other.number);
+            erased.map_err(io("erase what is there twice"))?;
+        }
+        self.ledger.settle_on(id, kept, other);
+        Ok(())
     }
 
     /// Lists the batches of a kind. The chain goes on from the last one that is known of, though others be missing.

@@ -8,17 +8,19 @@ use super::index::{Contents, LOST, Spot};
 use super::record::{Found, HEADER, Header, PART, RECORD};
 use cssr_proto::index::Batch;
 use cssr_proto::{EnvelopeId, Hash};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
+use std::thread::Builder;
 
 /// Reads at once: disks answer many at a time faster than one after the other, and each is of a few bytes.
 const READERS: u32 = 128;
 /// Positions for which a thread of its own is worth while.
 const FEWEST: u32 = 512;
 
-/// What cannot be read may be a batch, and of that there is a copy. If more could not be read both might be missing, and the
-/// next batch would get the number of one that was announced.
-const MOST_UNREADABLE: u32 = 1;
+/// Positions of a journal. What cannot be read may be a batch, and of that there is a copy. If more could not be read both
+/// might be missing, and the next batch would get the number of one that was announced. Marks are no batches.
+const MOST_UNREADABLE: usize = 1;
 
 /// How closely to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,13 @@ pub(super) struct Scanned {
     pub(super) unburned: Vec<u32>,
     /// Positions of records of which the header opens and the body does not, and that no batch lists.
     pub(super) torn: Vec<u32>,
+    /// Positions of whole records of which another one is served that is whole, too: it could not be read for a while, and
+    /// was put again.
+    pub(super) duplicates: Vec<u32>,
+    /// Positions of the journal at which the disk could not read something.
+    pub(super) unreadable: BTreeSet<u32>,
+    /// Whether there is something that the disk could not read, in the journal or among the marks.
+    pub(super) is_partial: bool,
     pub(super) damaged: Vec<Bad>,
     /// Records that open and are served, but for their marks. Only what looks at every byte finds these.
     pub(super) flawed: Vec<Bad>,
@@ -82,6 +91,7 @@ pub(super) fn scan(files: &Files, depth: Depth, seen: &(dyn Fn() + Sync)) -> io:
                 Found::Record((header, is_whole)) => (Piece::of(Found::Record(header)), is_whole),
                 Found::Blank => (Piece::Blank, true),
                 Found::Damaged => (Piece::Damaged, true),
+                Found::Unreadable => (Piece::Unreadable, true),
             },
         })
     })?;
@@ -105,6 +115,10 @@ pub(super) fn scan(files: &Files, depth: Depth, seen: &(dyn Fn() + Sync)) -> io:
                 attempt.1.entry(part).or_default().push(position);
             }
             Piece::Damaged => scanned.damaged.push(Bad { file: JOURNAL, position }),
+            Piece::Unreadable => {
+                scanned.unreadable.insert(position);
+                scanned.damaged.push(Bad { file: JOURNAL, position });
+            }
         }
         scanned.contents.taken.push(position);
     }
@@ -112,13 +126,14 @@ pub(super) fn scan(files: &Files, depth: Depth, seen: &(dyn Fn() + Sync)) -> io:
     let marks = marks(files, depth, &mut scanned)?;
     for (number, attempts) in parts {
         // Parts of a batch that is not complete were never announced, or are damaged twice.
-        if let Some((batch, single)) = batch(files, number, attempts)? {
+        if let Some((batch, single)) = batch(files, number, attempts, &mut scanned.unreadable)? {
             scanned.contents.batches.push(batch);
             scanned.single += u64::from(single);
         }
     }
     sort_out(files, &mut scanned, envelopes, marks)?;
-    if depth == Depth::Headers && files.times_unreadable() > MOST_UNREADABLE {
+    scanned.is_partial |= !scanned.unreadable.is_empty();
+    if depth == Depth::Headers && scanned.unreadable.len() > MOST_UNREADABLE {
         return Err(io::Error::other("the disk cannot read several blocks of it"));
     }
     Ok(scanned)
@@ -130,6 +145,7 @@ enum Piece {
     Envelope(EnvelopeId),
     Part(Box<PartOf>),
     Damaged,
+    Unreadable,
 }
 
 struct PartOf {
@@ -148,6 +164,7 @@ impl Piece {
                 Self::Part(Box::new(PartOf { number, part, length, chain }))
             }
             Found::Damaged => Self::Damaged,
+            Found::Unreadable => Self::Unreadable,
         }
     }
 }
@@ -160,15 +177,20 @@ fn batch(
     files: &Files,
     number: u64,
     attempts: BTreeMap<Hash, (u32, BTreeMap<u32, Vec<u32>>)>,
+    unreadable: &mut BTreeSet<u32>,
 ) -> io::Result<Option<(Batch, bool)>> {
     for (chain, (length, parts)) in attempts {
         let (mut bytes, mut single) = (Vec::new(), false);
         for part in 0..(length as usize).div_ceil(PART) as u32 {
             single |= parts.get(&part).is_none_or(|copies| copies.len() < 2);
             for position in parts.get(&part).into_iter().flatten() {
-                if let Found::Record((_, record)) = files.record(*position)? {
-                    bytes.extend_from_slice(record.get(HEADER..).unwrap_or_default());
-                    break;
+                match files.record(*position)? {
+                    Found::Record((_, record)) => {
+                        bytes.extend_from_slice(record.get(HEADER..).unwrap_or_default());
+                        break;
+                    }
+                    Found::Unreadable => drop(unreadable.insert(*position)),
+                    Found::Blank | Found::Damaged => {}
                 }
             }
         }
@@ -193,6 +215,10 @@ fn marks(files: &Files, depth: Depth, scanned: &mut Scanned) -> io::Result<BTree
                 scanned.marks += 1;
             }
             Found::Damaged => scanned.damaged.push(Bad { file: BURNED, position }),
+            Found::Unreadable => {
+                scanned.is_partial = true;
+                scanned.damaged.push(Bad { file: BURNED, position });
+            }
         }
         scanned.contents.marks_taken.push(position);
     }
@@ -206,11 +232,11 @@ fn sort_out(
     mut envelopes: Vec<(EnvelopeId, u32)>,
     mut marks: BTreeMap<EnvelopeId, u32>,
 ) -> io::Result<()> {
-    let Scanned { contents, unburned, torn, damaged, lost, .. } = scanned;
+    envelopes.sort_unstable();
+    let envelopes = one_of_each(files, &envelopes, scanned)?;
+    let Scanned { contents, unburned, torn, damaged, unreadable, lost, .. } = scanned;
     let mut listed: Vec<EnvelopeId> = contents.batches.iter().flat_map(|batch| batch.ids()).copied().collect();
     listed.sort_unstable();
-    envelopes.sort_unstable();
-    let envelopes = one_of_each(files, envelopes, torn)?;
 
     let is_listed = |id: &EnvelopeId| listed.binary_search(id).is_ok();
     let mut waiting = Vec::new();
@@ -225,17 +251,20 @@ fn sort_out(
         }
     }
     let bodies = in_parallel(waiting.len() as u32, |index| {
-        let Some((_, position)) = waiting.get(index as usize) else { return Ok(false) };
-        Ok(matches!(files.record(*position)?, Found::Record(_)))
+        let Some((_, position)) = waiting.get(index as usize) else { return Ok(Found::Blank) };
+        Ok(files.record(*position)?.map(|_| ()))
     })?;
-    for ((id, position), (_, whole)) in waiting.into_iter().zip(bodies) {
-        if whole {
-            known.push((id, Spot { position, burned: false }));
-            contents.waiting.push(id);
-        } else {
-            damaged.push(Bad { file: JOURNAL, position });
-            torn.push(position);
+    for ((id, position), (_, found)) in waiting.into_iter().zip(bodies) {
+        match found {
+            Found::Record(()) => {
+                known.push((id, Spot { position, burned: false }));
+                contents.waiting.push(id);
+                continue;
+            }
+            Found::Unreadable => drop(unreadable.insert(position)),
+            Found::Blank | Found::Damaged => torn.push(position),
         }
+        damaged.push(Bad { file: JOURNAL, position });
     }
     for id in &listed {
         if let Some(position) = marks.remove(id) {
@@ -253,22 +282,36 @@ fn sort_out(
     Ok(())
 }
 
-/// Of several records with one id, sorted by id, the one that is whole. The others, which go to `torn`, were torn before
-/// anybody was told of them, so it was put again.
+/// Of several records with one id, sorted by id, one that is whole. The others were torn before anybody was told of them, or
+/// could not be read for a while, so it was put again.
 fn one_of_each(
     files: &Files,
-    envelopes: Vec<(EnvelopeId, u32)>,
-    torn: &mut Vec<u32>,
+    envelopes: &[(EnvelopeId, u32)],
+    scanned: &mut Scanned,
 ) -> io::Result<Vec<(EnvelopeId, u32)>> {
+    let Scanned { torn, duplicates, unreadable, .. } = scanned;
     let mut single: Vec<(EnvelopeId, u32)> = Vec::with_capacity(envelopes.len());
-    for (id, position) in envelopes {
-        match single.last_mut() {
-            Some((last, kept)) if *last == id => {
-                let is_whole = matches!(files.record(*kept)?, Found::Record(_));
-                torn.push(if is_whole { position } else { std::mem::replace(kept, position) });
-            }
-            _ => single.push((id, position)),
+    for copies in envelopes.chunk_by(|(one, _), (other, _)| one == other) {
+        let [(id, first), others @ ..] = copies else { continue };
+        if others.is_empty() {
+            single.push((*id, *first));
+            continue;
         }
+        let (mut whole, mut unread, mut broken) = (None, None, Vec::new());
+        for (_, position) in copies {
+            match files.record(*position)? {
+                Found::Record(_) if whole.is_none() => whole = Some(*position),
+                Found::Record(_) => duplicates.push(*position),
+                Found::Unreadable => {
+                    unreadable.insert(*position);
+                    unread = Some(*position);
+                }
+                Found::Blank | Found::Damaged => broken.push(*position),
+            }
+        }
+        let kept = whole.or(unread).or_else(|| broken.pop()).unwrap_or(*first);
+        single.push((*id, kept));
+        torn.append(&mut broken);
     }
     Ok(single)
 }
@@ -283,19 +326,55 @@ fn count(length: u64, unit: usize, depth: Depth) -> io::Result<u32> {
 
 /// What `read` gives for each number below `count`, in order.
 fn in_parallel<T: Send>(count: u32, read: impl Fn(u32) -> io::Result<T> + Sync) -> io::Result<Vec<(u32, T)>> {
+    in_threads(Builder::new, count, read)
+}
+
+/// What no thread is to be had for, the calling one reads.
+fn in_threads<T: Send>(
+    thread: impl Fn() -> Builder,
+    count: u32,
+    read: impl Fn(u32) -> io::Result<T> + Sync,
+) -> io::Result<Vec<(u32, T)>> {
     let share = count.div_ceil(READERS).max(FEWEST);
-    let read = &read;
+    let read_share =
+        |share: Range<u32>| share.map(|number| Ok((number, read(number)?))).collect::<io::Result<Vec<_>>>();
+    let read_share = &read_share;
     std::thread::scope(|scope| {
         let shares =
             (0..count.div_ceil(share)).map(|reader| reader * share..count.min((reader + 1).saturating_mul(share)));
         let readers: Vec<_> = shares
-            .map(|share| scope.spawn(move || share.map(|number| Ok((number, read(number)?))).collect()))
+            .map(|share| {
+                let reader = thread().spawn_scoped(scope, {
+                    let share = share.clone();
+                    move || read_share(share)
+                });
+                (share, reader)
+            })
             .collect();
         let mut all = Vec::with_capacity(count as usize);
-        for reader in readers {
-            let found: io::Result<Vec<_>> = reader.join().map_err(|_| io::Error::other("a reading thread panicked"))?;
+        for (share, reader) in readers {
+            let found = match reader {
+                Ok(reader) => reader.join().map_err(|_| io::Error::other("a reading thread panicked"))?,
+                Err(_) => read_share(share),
+            };
             all.extend(found?);
         }
         Ok(all)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_thread_is_to_be_had_for_is_read_all_the_same() {
+        // No system has so much for a stack.
+        let none = || Builder::new().stack_size(1 << 60);
+        assert!(none().spawn(|| ()).is_err());
+        for thread in [none as fn() -> Builder, Builder::new] {
+            let found = in_threads(thread, 3 * FEWEST + 7, |number| Ok(2 * number)).unwrap();
+            assert!(found.into_iter().eq((0..3 * FEWEST + 7).map(|number| (number, 2 * number))));
+        }
+    }
 }

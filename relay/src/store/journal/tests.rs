@@ -13,6 +13,7 @@ mod reading;
 mod sectors;
 mod sim;
 mod together;
+mod unreadable;
 
 use super::super::conformance::{AMPLE, Engine, burn_key, chunk, day, envelope, got, id, letter, relay_key, stored};
 use super::super::{Kind, OpenError, Quotas, SledConfig, SledStore, Store as _};

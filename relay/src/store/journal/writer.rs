@@ -328,7 +328,7 @@ impl Writer {
         self.write_manifest()?;
         // Only now: a day that is not listed must be empty.
         let files = self.home.spare.give(&*disk, files)?;
-        let family = Arc::new(Family::new(files, (&[], &[]), false, Arc::clone(&self.core.syncs))?);
+        let family = Arc::new(Family::new(files, (&[], &[]), false, false, Arc::clone(&self.core.syncs))?);
         family.expect(self.core.state().ledger.last_batch(id.kind));
         self.core.state_mut().families.insert(id, Arc::clone(&family));
         self.undestroyed.remove(&id);

@@ -18,12 +18,12 @@ use std::sync::Arc;
 const LISTED: u64 = 12;
 const WAITING: u64 = 3;
 
-fn journal() -> PathBuf {
+pub(super) fn journal() -> PathBuf {
     "/store/days/letters-20000/journal".into()
 }
 
 /// Letters of one day: those of two batches, and some that wait.
-async fn filled() -> (Sim, Vec<Arc<Batch>>) {
+pub(super) async fn filled() -> (Sim, Vec<Arc<Batch>>) {
     let sim = Sim::new(0);
     let store = open(&sim, 0).unwrap();
     for seed in 0..LISTED + WAITING {
@@ -62,7 +62,7 @@ fn write(sim: &Sim, path: &Path, bytes: &[u8]) {
     file.sync().unwrap();
 }
 
-fn without_index(sim: &Sim) {
+pub(super) fn without_index(sim: &Sim) {
     let indexes = sim.files().into_iter().filter(|path| path.ends_with("index"));
     indexes.for_each(|path| sim.remove(&path).unwrap());
 }

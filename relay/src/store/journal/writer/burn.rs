@@ -33,7 +33,7 @@ impl Writer {
             let is_absent =
                 |id: &EnvelopeId| !self.unsynced.contains(id) && self.core.state().ledger.place(id).is_none();
             for (_, reply) in group.extract_if(.., |(burn, _)| is_absent(&burn.id)) {
-                let _ = reply.send(Ok(BurnOutcome::Absent));
+                let _ = reply.send(self.burn_of_unknown());
             }
         }
         if !group.is_empty() {
@@ -61,8 +61,18 @@ impl Writer {
         Ok(outcomes)
     }
 
+    /// What is answered of an id that is not known. While something cannot be read it may stand there, and come back with it:
+    /// then nobody must believe that it is gone.
+    fn burn_of_unknown(&self) -> Result<BurnOutcome, StoreError> {
+        let state = self.core.state();
+        if state.families.values().any(|family| family.id().kind == Kind::Chunk && family.is_partial()) {
+            return Err(StoreError::Unreadable("a block of a day's chunks, in which this one may be".into()));
+        }
+        Ok(BurnOutcome::Absent)
+    }
+
     fn stage_burn(&self, Burn { id, key }: &Burn, staged: &mut Staged) -> super::Change<BurnOutcome> {
-        let Some(place) = self.core.state().ledger.place(id) else { return Ok(Ok(BurnOutcome::Absent)) };
+        let Some(place) = self.core.state().ledger.place(id) else { return Ok(self.burn_of_unknown()) };
         if place.kind == Kind::Letter {
             return Ok(Ok(BurnOutcome::Refused));
         }
