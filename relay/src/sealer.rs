@@ -69,8 +69,9 @@ async fn tick<S: Store>(relay: &Shared<S>, all: bool, due: &mut Due) {
             Err(error) => relay.trouble.note_own(&error),
         }
     }
-    // Afterwards, so that it has the space of a day that has expired.
-    if due.beginning {
+    // Afterwards, so that it has the space of a day that has expired. Also for as long as the store has none: nobody need come
+    // for it to find that there is some again.
+    if due.beginning || relay.store.free().await == Some(0) {
         due.beginning = begin(relay).await;
     }
     relay.look().await;

@@ -287,17 +287,17 @@ impl Family {
     // What follows is for the writer alone, and for opening.
 
     /// Makes ready for whatever will be written, so that the first of it changes no more than what comes later does. `expected`
-    /// is how many envelopes the last batch had, on whichever day. Whether the window is open.
-    pub(super) fn begin(&self, disk: &dyn Disk, expected: usize) -> io::Result<bool> {
+    /// is how many envelopes the last batch had, on whichever day. If nothing waits to be listed (`is_quiet`) the window is
+    /// opened, if there is space. Whether it is open.
+    pub(super) fn begin(&self, disk: &dyn Disk, expected: usize, is_quiet: bool) -> io::Result<bool> {
         self.drop_index(disk)?;
         let mut records = lock(&self.records);
-        let is_empty = records.count() == 0;
-        if is_empty {
+        if records.count() == 0 {
             self.expect(expected);
         }
         let window = self.window(&records);
         // With more space in the middle of a batch, what came before would not lie there.
-        records.reserve(1, if is_empty { window.opened() } else { window })?;
+        records.reserve(1, if is_quiet { window.opened() } else { window })?;
         let is_open = records.free() >= window.opened().least;
         drop(records);
         if let Some(marks) = &self.marks {

@@ -229,14 +229,19 @@ impl Writer {
     fn begin(&mut self, day: Day) -> Change<()> {
         let day = self.core.state().ledger.latest().max(day);
         for kind in [Kind::Letter, Kind::Chunk] {
-            let expected = self.core.state().ledger.last_batch(kind);
-            let begun = self
-                .family_with_room(VolumeId { kind, day })
-                .and_then(|family| Ok(self.making_room_if_need_be(|| family.begin(&*self.home.disk, expected))?));
+            let (expected, is_quiet) = {
+                let state = self.core.state();
+                (state.ledger.last_batch(kind), state.ledger.waiting_count(kind, day) == 0)
+            };
+            let begun = self.family_with_room(VolumeId { kind, day }).and_then(|family| {
+                let begin = || family.begin(&*self.home.disk, expected, is_quiet);
+                Ok(self.making_room_if_need_be(begin)?)
+            });
             match begun {
                 Err(error) if error.is_full() => return Ok(Err(StoreError::NoSpace)),
                 Err(error) => return Err(error),
-                Ok(is_open) if is_open => self.core.lacks_room(kind, false),
+                // In the middle of a batch it need not be.
+                Ok(is_open) if is_open || is_quiet => self.core.lacks_room(kind, !is_open),
                 Ok(_) => {}
             }
         }
