@@ -13,6 +13,7 @@ mod config;
 mod connection;
 mod counts;
 mod cover;
+mod draws;
 mod forward;
 mod index;
 mod key_file;

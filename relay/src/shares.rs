@@ -8,6 +8,7 @@
 //! Whoever holds many could count the places that all others have by whether it gets one more. So the limit is drawn anew each
 //! time, between two thirds of what is said above and all of it, for holders of more than a few.
 
+use crate::draws::Draws;
 use cssr_proto::CourierNumber;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -87,23 +88,15 @@ pub(crate) struct Shares(Mutex<State>);
 struct State {
     free: usize,
     held: HashMap<Holder, usize>,
-    draws: RandomState,
-    drawn: u64,
+    draws: Draws,
 }
 
 impl State {
     /// Whether a holder has as many places as it gets.
     fn is_served(&mut self, holder: Holder) -> bool {
         let held = self.held.get(&holder).copied().unwrap_or_default();
-        let blur = if held < FEW { 0 } else { self.draw(self.free / 2) };
-        held + blur >= self.free
-    }
-
-    /// A number up to `most`.
-    fn draw(&mut self, most: usize) -> usize {
-        self.drawn = self.drawn.wrapping_add(1);
-        // It is less than `most`, and so fits.
-        (self.draws.hash_one(self.drawn) % (most as u64 + 1)) as usize
+        let blur = if held < FEW { 0 } else { self.draws.up_to(self.free as u64 / 2) };
+        held as u64 + blur >= self.free as u64
     }
 }
 
@@ -117,7 +110,7 @@ pub(crate) struct Place {
 
 impl Shares {
     pub(crate) fn new(places: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { free: places, held: HashMap::new(), draws: RandomState::new(), drawn: 0 })))
+        Arc::new(Self(Mutex::new(State { free: places, held: HashMap::new(), draws: Draws::default() })))
     }
 
     /// A place for a holder; `None` if none is free, or it has as many as are left.

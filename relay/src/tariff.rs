@@ -14,8 +14,8 @@
 //! keeping for a flood.
 
 use crate::config::{Efforts, Postage};
+use crate::draws::Draws;
 use crate::store::{Kind, Quotas};
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -52,8 +52,7 @@ struct Bucket {
     known: u64,
     /// What has come and does not count yet: posts, and new envelopes among them.
     fresh: Fresh,
-    draws: RandomState,
-    drawn: u64,
+    draws: Draws,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,13 +67,7 @@ impl Bucket {
     /// How many posts count together next, for a bucket of a size.
     fn step(&mut self, size: u64) -> u64 {
         let least = (size / LEAST_STEP).max(1);
-        least + self.draw(2 * least)
-    }
-
-    /// A number up to `most`.
-    fn draw(&mut self, most: u64) -> u64 {
-        self.drawn = self.drawn.wrapping_add(1);
-        self.draws.hash_one(self.drawn) % most.saturating_add(1)
+        least + self.draws.up_to(2 * least)
     }
 }
 
@@ -125,7 +118,7 @@ impl Tariff {
     pub(crate) fn forgives(&self, kind: Kind, now: Duration) -> bool {
         let mut bucket = self.bucket(kind);
         let most = self.size(kind, &mut bucket, now).max(LEAST_FORGIVEN);
-        let limit = most.saturating_sub(bucket.draw(most / 4));
+        let limit = most.saturating_sub(bucket.draws.up_to(most / 4));
         let forgives = bucket.forgiven + 1.0 <= limit as f64;
         bucket.forgiven += f64::from(u8::from(forgives));
         forgives

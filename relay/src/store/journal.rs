@@ -129,7 +129,8 @@ struct Core {
     rng: Mutex<Randomness<Box<dyn CryptoRng + Send>>>,
     /// Picks which record is read in the place of an absent one.
     decoys: RandomState,
-    /// Whether there was no space to open the window when the last batch was listed: of letters, and of chunks.
+    /// Whether there was no space to open the window when a batch was listed, or the day was made ready for, last: of letters,
+    /// and of chunks.
     lacks_room: [AtomicBool; 2],
     /// Keeps other processes out for as long as anything of the store is alive.
     _lock: Box<dyn Lock>,

@@ -1,7 +1,7 @@
 //! `drain` and `watch`.
 
 use crate::client::{Client, burn_key, chunk, envelope, error, id, letter};
-use crate::office::{DAY, publish_roster};
+use crate::office::{DAY, Office, publish_roster};
 use crate::rig::{Rig, genesis, relay_public_key};
 use cssr_proto::frame::{EnvelopeKind, Frame, Head as FrameHead};
 use cssr_proto::index::{Head, chunk_genesis};
@@ -167,13 +167,13 @@ async fn a_courier_that_takes_nothing_in_makes_the_relay_read_only_a_little() {
     assert_eq!(left, 900);
 }
 
-#[tokio::test]
-async fn a_courier_that_is_revoked_while_it_watches_is_told_nothing_more() {
+/// A courier watches, and the office publishes a roster with a change.
+async fn is_told_nothing_more_after(change: impl FnOnce(&mut Office)) {
     let mut rig = Rig::open().await;
     let (mut client, mut courier) = (rig.client().await, rig.courier().await);
     courier.send(Request::Watch(FROM_START)).await;
     assert_eq!(courier.receive().await, Response::CaughtUp(FROM_START));
-    rig.office.revoke_courier(0);
+    change(&mut rig.office);
     let roster = rig.office.sign_roster();
     assert_eq!(client.ask(publish_roster(&roster)).await, Response::Published);
     client.ask(letter(1)).await;
@@ -183,18 +183,13 @@ async fn a_courier_that_is_revoked_while_it_watches_is_told_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_courier_that_is_revoked_while_it_watches_is_told_nothing_more() {
+    is_told_nothing_more_after(|office| office.revoke_courier(0)).await;
+}
+
+#[tokio::test]
 async fn a_courier_whose_number_is_somebody_elses_now_is_told_nothing_more() {
-    let mut rig = Rig::open().await;
-    let (mut client, mut courier) = (rig.client().await, rig.courier().await);
-    courier.send(Request::Watch(FROM_START)).await;
-    assert_eq!(courier.receive().await, Response::CaughtUp(FROM_START));
-    rig.office.replace_courier(0);
-    let roster = rig.office.sign_roster();
-    assert_eq!(client.ask(publish_roster(&roster)).await, Response::Published);
-    client.ask(letter(1)).await;
-    rig.handle.seal().await;
-    assert_eq!(error(&courier.receive().await), ErrorCode::RefusedCourier);
-    assert_eq!(courier.refused(Request::Drain(FROM_START)).await, ErrorCode::RefusedCourier);
+    is_told_nothing_more_after(|office| office.replace_courier(0)).await;
 }
 
 /// Whatever is sealed meanwhile.
