@@ -50,7 +50,9 @@ pub(crate) async fn run<S: Store>(relay: Arc<Shared<S>>, mut commands: mpsc::Rec
 }
 
 async fn tick<S: Store>(relay: &Shared<S>, all: bool, due: &mut Due) {
-    if relay.follow_clock() {
+    // Not each time that an expiry is tried again: what waits is counted, too.
+    let mut counts = relay.follow_clock();
+    if counts {
         *due = Due { expiry: true, beginning: true };
         relay.counts.report();
         relay.trouble.turn_day();
@@ -65,9 +67,12 @@ async fn tick<S: Store>(relay: &Shared<S>, all: bool, due: &mut Due) {
     // Even if sealing failed: forgetting matters more. Again and again until it has been done.
     if due.expiry {
         match expire(relay).await {
-            Ok(()) => due.expiry = false,
+            Ok(()) => (due.expiry, counts) = (false, true),
             Err(error) => relay.trouble.note_own(&error),
         }
+    }
+    if counts && let Err(error) = count(relay).await {
+        relay.trouble.note_own(&error);
     }
     // Afterwards, so that it has the space of a day that has expired. Also for as long as the store has none: nobody need come
     // for it to find that there is some again.
@@ -118,6 +123,14 @@ pub(crate) async fn expire<S: Store>(relay: &Shared<S>) -> Result<(), StoreError
     let days = relay.store.expire(today, relay.office.lives()).await;
     relay.index.clear();
     let forgotten = relay.office.forget(today).await;
+    let expired = days?;
+    forgotten?;
+    tracing::info!(%today, expired, "what is older than its life is destroyed");
+    Ok(())
+}
+
+/// Counts what there is, when days have expired; also when the relay starts.
+pub(crate) async fn count<S: Store>(relay: &Shared<S>) -> Result<(), StoreError> {
     for kind in [Kind::Letter, Kind::Chunk] {
         let batches = relay.store.batches_from(kind, 1, usize::MAX).await?;
         let listed = batches.iter().map(|batch| batch.ids().len() as u64).sum();
@@ -125,9 +138,6 @@ pub(crate) async fn expire<S: Store>(relay: &Shared<S>) -> Result<(), StoreError
         let waiting = relay.store.pending(kind).await?.map_or(0, |pending| pending.count);
         relay.tariff.count(kind, listed + waiting as u64);
     }
-    let expired = days?;
-    forgotten?;
-    tracing::info!(%today, expired, "what is older than its life is destroyed");
     Ok(())
 }
 

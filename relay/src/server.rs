@@ -91,6 +91,7 @@ impl<S: Store> Relay<S> {
             }
             Err(error) => return Err(error.into()),
         };
+        sealer::count(&shared).await?;
         let due = Due { expiry, beginning: sealer::begin(&shared).await };
         shared.look().await;
         let (sender, commands) = mpsc::channel(1);

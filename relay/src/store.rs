@@ -221,8 +221,9 @@ pub trait Store: Send + Sync + 'static {
     /// How many bytes are free where envelopes lie; `None` if there is no such limit, or the system does not say.
     ///
     /// 0 also as long as an engine could not take the space that it wants to have at hand, whatever the system says is free:
-    /// a quota of the system may be used up. That changes when a batch is listed or a day begins, and at no other moment, so
-    /// that it tells nothing of what comes and is burned.
+    /// a quota of the system may be used up. That changes when a batch is listed or [`begin`](Self::begin) is called, so that it
+    /// tells nothing of what comes and is burned; but on such a disk `begin` may find space between two batches only if
+    /// nothing waits.
     fn free(&self) -> impl Future<Output = Option<u64>> + Send;
 
     /// Ends the store in good order, once everything asked for before is done. Every verb fails with

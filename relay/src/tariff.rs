@@ -10,8 +10,8 @@
 //! sealed, which everybody sees anyway, or when so much has come that it must: after a number that is drawn anew each time.
 //!
 //! A session pays what it was told when it began, though the price has risen since. If it was told the least, or much less,
-//! that is as much as a bucket holds in an hour, of all such sessions together, or those begun in quiet times would be worth
-//! keeping for a flood.
+//! that is as much as a bucket holds in an hour, and some hundreds however small that is, of all such sessions together, or
+//! those begun in quiet times would be worth keeping for a flood.
 
 use crate::config::{Efforts, Postage};
 use crate::draws::Draws;
@@ -138,10 +138,10 @@ impl Tariff {
     fn size(&self, kind: Kind, bucket: &mut Bucket, now: Duration) -> u64 {
         let room = self.room.of(kind).saturating_sub(bucket.known);
         let size = (room / PART).max(LEAST_BUCKET);
-        let emptied = size as f64 * now.saturating_sub(bucket.at).as_secs_f64() / EMPTIES.as_secs_f64();
-        for level in [&mut bucket.level, &mut bucket.forgiven] {
-            *level = (*level - emptied).max(0.0);
-        }
+        let hours = now.saturating_sub(bucket.at).as_secs_f64() / EMPTIES.as_secs_f64();
+        let emptied = |size: u64| size as f64 * hours;
+        bucket.level = (bucket.level - emptied(size)).max(0.0);
+        bucket.forgiven = (bucket.forgiven - emptied(size.max(LEAST_FORGIVEN))).max(0.0);
         bucket.at = now;
         size
     }
@@ -216,6 +216,16 @@ mod tests {
         assert!((1_250..=1_500).contains(&(all + half)), "{half}");
         assert!((750..=1_000).contains(&forgiven(SECOND + 3 * EMPTIES)));
         assert!(tariff.forgives(Kind::Chunk, SECOND));
+    }
+
+    #[test]
+    fn as_many_are_forgiven_in_each_hour_however_small_the_bucket_is() {
+        let tariff = tariff(0, 100);
+        tariff.count(Kind::Letter, ROOM.letters);
+        for hour in 1..5 {
+            let forgiven = (0..5_000).filter(|_| tariff.forgives(Kind::Letter, hour * EMPTIES)).count();
+            assert!((384..=512).contains(&forgiven), "{forgiven}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Trouble {
         Self { damaged: damaged.into(), ..Self::default() }
     }
 
-    /// Takes note of what the store says to the relay itself, when it lists a batch or begins a day.
+    /// Takes note of what the store says to the relay itself, when it lists a batch, begins a day or lets days expire.
     pub(crate) fn note_own(&self, error: &StoreError) {
         match error {
             StoreError::NoSpace => self.no_space.store(true, Ordering::Relaxed),
@@ -65,7 +65,8 @@ impl Trouble {
     pub(crate) fn note(&self, error: &StoreError) {
         match error {
             StoreError::Unreadable(_) => self.unreadable.store(true, Ordering::Relaxed),
-            // The relay finds that too, when it lists a batch or begins a day.
+            // Of space for envelopes the relay finds that too, when it lists a batch or begins a day. Whoever burns or publishes
+            // is told.
             StoreError::NoSpace => {}
             // A mistake of the relay's own, and no harm to what is stored. Told once: it may be some peer's doing.
             StoreError::Misuse(_) => {

@@ -420,12 +420,12 @@ impl Family {
     }
 
     /// Gives back the space that waits to be drawn, once; no record is written to this family any more, but marks are. Which
-    /// positions are taken stays as it is, so an index stays true.
-    pub(super) fn trim(&self) -> io::Result<()> {
+    /// positions are taken stays as it is, so an index stays true. Whether it was not done before.
+    pub(super) fn trim(&self) -> io::Result<bool> {
         if self.is_trimmed.swap(true, Ordering::Relaxed) {
-            return Ok(());
+            return Ok(false);
         }
-        lock(&self.records).trim()
+        lock(&self.records).trim().map(|()| true)
     }
 
     /// Whether there is no index and should be one.

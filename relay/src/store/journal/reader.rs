@@ -23,6 +23,7 @@ use super::record::{Found, Header};
 use super::recover::{Home, follow, locked_existing};
 use super::scan::{Depth, Scanned, scan};
 use cssr_proto::index::{Batch, Head};
+use cssr_proto::parcel::BurnHash;
 use cssr_proto::{Day, Envelope, EnvelopeId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
@@ -54,8 +55,19 @@ struct FamilyReader {
     batches: Vec<Batch>,
     /// By id.
     known: Vec<(EnvelopeId, Spot)>,
+    /// What is to be taken from another day.
+    elsewhere: BTreeMap<EnvelopeId, (VolumeId, Spot)>,
     /// Whether the journal was read a second time.
     again: bool,
+}
+
+/// One of several copies of an envelope.
+struct Copy {
+    id: EnvelopeId,
+    of: VolumeId,
+    spot: Spot,
+    is_whole: bool,
+    is_listed: bool,
 }
 
 impl JournalReader {
@@ -148,7 +160,11 @@ impl Source for JournalReader {
 
     fn held(&self, kind: Kind, day: Day, id: EnvelopeId) -> Result<Held, StoreError> {
         let family = self.family(kind, day)?;
-        family.held(id).map_err(|error| StoreError::Unreadable(error.to_string()))
+        let (family, spot) = match family.elsewhere.get(&id) {
+            Some((of, spot)) => (self.family(of.kind, of.day)?, Some(*spot)),
+            None => (family, family.spot(&id)),
+        };
+        family.held(id, spot).map_err(|error| StoreError::Unreadable(error.to_string()))
     }
 
     fn into_lock(self: Box<Self>) -> io::Result<Option<Box<dyn Lock>>> {
@@ -171,7 +187,8 @@ impl FamilyReader {
             Err(error) => return Err(io("open a journal")(error)),
         };
         let (scanned, again) = read(&files, extent).map_err(io("read a journal"))?;
-        let mut family = Self { files, batches: Vec::new(), known: Vec::new(), again };
+        let elsewhere = BTreeMap::new();
+        let mut family = Self { files, batches: Vec::new(), known: Vec::new(), elsewhere, again };
         family.take(scanned.contents, extent);
         Ok(Some(family))
     }
@@ -197,29 +214,26 @@ impl FamilyReader {
         Ok(())
     }
 
-    /// Which of several copies of an envelope is taken, the greatest: one that is burned, one that is not lost, one that a
-    /// batch lists.
-    fn worth(&self, id: &EnvelopeId) -> (bool, bool, bool) {
-        let at = self.known.binary_search_by_key(id, |(id, _)| *id).ok();
-        let spot = at.and_then(|at| self.known.get(at)).map(|(_, spot)| *spot);
+    fn copy(&self, of: VolumeId, id: &EnvelopeId) -> Option<Copy> {
+        let spot = self.spot(id)?;
+        let is_whole = !spot.burned && matches!(self.envelope_at(spot.position, *id), Ok(Some(_)));
         let is_listed = self.batches.iter().any(|batch| batch.ids().binary_search(id).is_ok());
-        (spot.is_some_and(|spot| spot.burned), spot.is_some_and(|spot| spot.position != LOST), is_listed)
+        Some(Copy { id: *id, of, spot, is_whole, is_listed })
     }
 
-    fn held(&self, id: EnvelopeId) -> io::Result<Held> {
-        let at = self.known.binary_search_by_key(&id, |(id, _)| *id).ok();
-        let Some((_, spot)) = at.and_then(|at| self.known.get(at)) else {
+    fn spot(&self, id: &EnvelopeId) -> Option<Spot> {
+        let at = self.known.binary_search_by_key(id, |(id, _)| *id).ok()?;
+        self.known.get(at).map(|(_, spot)| *spot)
+    }
+
+    fn held(&self, id: EnvelopeId, spot: Option<Spot>) -> io::Result<Held> {
+        let Some(spot) = spot else {
             return Ok(Held { id, burn: None, content: Content::Lost });
         };
         if spot.burned {
             return Ok(burned(id, self.mark_at(spot.position)?));
         }
-        if spot.position != LOST
-            && let Found::Record((Header::Envelope { kind, id: held, burn }, record)) =
-                self.files.record(spot.position)?
-            && (kind, held) == (self.files.id.kind, id)
-            && let Ok(envelope) = Envelope::from_buffer(record.into_boxed_slice())
-        {
+        if let Some((burn, envelope)) = self.envelope_at(spot.position, id)? {
             return Ok(Held { id, burn, content: Content::Envelope(envelope) });
         }
         // Burned since the journal was read?
@@ -227,6 +241,21 @@ impl FamilyReader {
             Some(mark) => Ok(burned(id, Some(mark))),
             None => Ok(Held { id, burn: None, content: Content::Lost }),
         }
+    }
+
+    /// An envelope if it stands at a position, and is whole.
+    fn envelope_at(&self, position: u32, id: EnvelopeId) -> io::Result<Option<(Option<BurnHash>, Envelope)>> {
+        if position == LOST {
+            return Ok(None);
+        }
+        Ok(match self.files.record(position)? {
+            Found::Record((Header::Envelope { kind, id: held, burn }, record))
+                if (kind, held) == (self.files.id.kind, id) =>
+            {
+                Envelope::from_buffer(record.into_boxed_slice()).ok().map(|envelope| (burn, envelope))
+            }
+            _ => None,
+        })
     }
 
     fn mark_at(&self, position: u32) -> io::Result<Option<Mark>> {
@@ -255,8 +284,8 @@ fn burned(id: EnvelopeId, mark: Option<Mark>) -> Held {
     }
 }
 
-/// What could not be read for a while, and was put again on another day, is there twice. What waits of it is left out but for
-/// one, as the relay does when it starts.
+/// What could not be read for a while, and was put again on another day, is there twice. It stands where a batch lists it, if
+/// one does, and is the copy that the relay takes when it starts.
 fn take_one_of_each(families: &mut BTreeMap<VolumeId, FamilyReader>) {
     let ids_of = |(of, family): (&VolumeId, &FamilyReader)| {
         let of = *of;
@@ -265,13 +294,22 @@ fn take_one_of_each(families: &mut BTreeMap<VolumeId, FamilyReader>) {
     let mut all: Vec<(EnvelopeId, VolumeId)> = families.iter().flat_map(ids_of).collect();
     all.sort_unstable();
     for copies in all.chunk_by(|(one, _), (other, _)| one == other).filter(|copies| copies.len() > 1) {
-        let worth = |(id, of): &(EnvelopeId, VolumeId)| Some((families.get(of)?.worth(id), *of, *id));
-        let mut copies: Vec<_> = copies.iter().filter_map(worth).collect();
-        copies.sort_unstable_by_key(|(worth, of, _)| (*worth, of.day));
-        copies.pop();
-        for ((_, _, is_listed), of, id) in copies {
-            if let Some(family) = families.get_mut(&of).filter(|_| !is_listed) {
-                family.known.retain(|(known, _)| *known != id);
+        let copies = copies.iter().filter_map(|(id, of)| families.get(of)?.copy(*of, id));
+        let copies: Vec<_> = copies.collect();
+        let (Some(best), Some(at)) = (
+            copies.iter().max_by_key(|copy| (copy.spot.burned, copy.is_whole, copy.is_listed, copy.of.day)),
+            copies.iter().max_by_key(|copy| (copy.is_listed, copy.spot.burned, copy.is_whole, copy.of.day)),
+        ) else {
+            continue;
+        };
+        for Copy { id, of, is_listed, .. } in &copies {
+            let Some(family) = families.get_mut(of) else { continue };
+            if *of == at.of {
+                if best.of.kind == of.kind && best.of != *of {
+                    family.elsewhere.insert(*id, (best.of, best.spot));
+                }
+            } else if !is_listed {
+                family.known.retain(|(known, _)| known != id);
             }
         }
     }

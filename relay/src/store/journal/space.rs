@@ -165,8 +165,13 @@ impl Space {
         } else {
             runs(positions.clone())
         };
-        for (hole, count) in missing {
-            self.file.allocate(u64::from(hole) * self.unit, u64::from(count) * self.unit)?;
+        for (begun, (hole, count)) in missing.iter().enumerate() {
+            let allocated = self.file.allocate(u64::from(*hole) * self.unit, u64::from(*count) * self.unit);
+            if let Err(error) = allocated {
+                // File systems keep what they could take of it, and others need that more. What stays taken is harmless.
+                let _ = give_back(&*self.file, self.unit, self.length, missing.iter().take(begun + 1));
+                return Err(error);
+            }
         }
         *first = positions.end;
         self.length = self.length.max(positions.end);
@@ -233,6 +238,19 @@ impl Space {
             *bits |= 1 << (position % 64);
         }
     }
+}
+
+/// Gives back space that was taken for runs of positions of a file with so many.
+fn give_back<'a>(
+    file: &dyn DiskFile,
+    unit: u64,
+    length: u32,
+    mut taken: impl Iterator<Item = &'a (u32, u32)>,
+) -> io::Result<()> {
+    taken.try_for_each(|(first, count)| match u64::from(*first) * unit {
+        at if *first < length => file.punch(at, u64::from(*count) * unit),
+        _ => file.cut(u64::from(length) * unit),
+    })
 }
 
 /// Whether the bit of a position is set.

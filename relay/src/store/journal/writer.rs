@@ -63,14 +63,17 @@ pub(super) struct Writer {
     /// Days in which nothing counts: those that are being made, or could not be, and those that have expired and could not be
     /// destroyed.
     undestroyed: BTreeSet<VolumeId>,
+    /// Days that were destroyed, of which a sign stands where the key was until the manifest lists them no more.
+    uncleared: BTreeSet<VolumeId>,
     /// Whether the manifest says less than what was promised, or more than there is.
     manifest_is_behind: bool,
 }
 
 impl Writer {
     pub(super) fn new(core: Arc<Core>, home: Home, heads: Heads, config: JournalConfig) -> std::io::Result<Self> {
-        let (syncer, unsynced, undestroyed) = (Syncer::start()?, Unsynced::default(), BTreeSet::new());
-        Ok(Self { core, home, heads, config, syncer, unsynced, undestroyed, manifest_is_behind: false })
+        let (syncer, unsynced) = (Syncer::start()?, Unsynced::default());
+        let (undestroyed, uncleared) = (BTreeSet::new(), BTreeSet::new());
+        Ok(Self { core, home, heads, config, syncer, unsynced, undestroyed, uncleared, manifest_is_behind: false })
     }
 
     /// Works until the store is closed or dropped.
@@ -208,7 +211,20 @@ impl Writer {
 
     /// Gives back whatever space the store can do without; whether there was any.
     fn make_room(&self) -> std::io::Result<bool> {
-        Ok(self.home.spare.give_back(&*self.home.disk)? | self.give_back()?)
+        let kept = self.home.spare.give_back(&*self.home.disk)? | self.give_back()?;
+        // What cannot be given back of a day is left.
+        Ok(self.days_over().iter().fold(kept, |any, family| any | family.trim().unwrap_or_default()))
+    }
+
+    /// The families of days that have passed to which no record will be written any more.
+    fn days_over(&self) -> Vec<Arc<Family>> {
+        let state = self.core.state();
+        let latest = state.ledger.latest();
+        let is_over = |id: &VolumeId| {
+            let waiting = state.ledger.waiting_count(id.kind, id.day) + self.unsynced.count(*id);
+            id.day < latest && waiting == 0
+        };
+        state.families.iter().filter(|(id, _)| is_over(id)).map(|(_, family)| Arc::clone(family)).collect()
     }
 
     /// The ends of the chains of letters and of chunks.
@@ -280,31 +296,30 @@ impl Writer {
             state.families.remove(id);
         }
         self.undestroyed.extend(expired);
-        if self.undestroyed.is_empty() {
-            return Ok(heads.map(|()| 0)?);
-        }
         let (destroyed, failure) = destroy_each(&mut self.undestroyed, |id| self.home.destroy(id));
-        self.manifest_is_behind = true;
-        self.write_manifest()?;
-        for id in &destroyed {
-            self.home.clear(*id)?;
+        if destroyed.is_empty() {
+            heads?;
+        } else {
+            self.uncleared.extend(destroyed);
+            self.manifest_is_behind = true;
+            self.write_manifest()?;
         }
-        failure.map_or(Ok(destroyed.len()), |error| Err(error.into()))
+        let mut cleared = 0;
+        while let Some(id) = self.uncleared.first().copied() {
+            self.home.clear(id)?;
+            self.uncleared.remove(&id);
+            cleared += 1;
+        }
+        failure.map_or(Ok(cleared), |error| Err(error.into()))
     }
 
     /// Days that have passed change seldom: they get their index, so that they need not be read after a crash, and give
     /// back the space that nothing will be written to. Neither is needed, so what fails is left.
     fn tidy(&self) {
-        let latest = self.core.state().ledger.latest();
-        let families: Vec<_> = self.core.state().families.values().cloned().collect();
-        for family in families {
-            let VolumeId { kind, day } = family.id();
-            let quiet = day < latest && self.core.state().ledger.waiting_count(kind, day) == 0;
-            if quiet {
-                let _ = family.trim();
-                if family.wants_index() {
-                    self.write_index(&family);
-                }
+        for family in self.days_over() {
+            let _ = family.trim();
+            if family.wants_index() {
+                self.write_index(&family);
             }
         }
     }

@@ -151,7 +151,7 @@ fn space_that_is_kept_is_given_back_when_the_disk_is_full() {
 }
 
 #[test]
-fn space_of_burned_chunks_is_taken_anew() {
+fn space_of_burned_chunks_is_taken_anew_all_of_it_or_none() {
     block_on(async {
         let sim = Sim::new(0);
         let store = open(&sim, 0).unwrap();
@@ -161,7 +161,14 @@ fn space_of_burned_chunks_is_taken_anew() {
         for seed in 0..50 {
             assert_eq!(store.burn(id(seed), burn_key(seed)).await.unwrap(), BurnOutcome::Burned);
         }
+        store.seal(Kind::Chunk).await.unwrap();
         store.expire(day(LATER), LIVES).await.unwrap();
+        let holes = sim.holes("/store/spare/chunks".as_ref());
+        assert_eq!(holes, 50 * RECORD / 512);
+        sim.space(20 * RECORD as u64);
+        assert_eq!(store.put(chunk(100, day(LATER))).await, Ok(PutOutcome::Full));
+        assert_eq!(sim.holes(format!("/store/days/chunks-{}/journal", day(LATER).0).as_ref()), holes);
+        sim.space_again();
         for seed in 100..300 {
             stored(&store, chunk(seed, day(LATER))).await;
         }

@@ -168,6 +168,8 @@ fn a_day_that_begins_on_a_full_disk_is_taken_up_once_there_is_room() {
             store.expire(day(today), LIVES).await.unwrap();
             let expired = today > LIVES.letters;
             assert_eq!(is_destroyed(&sim, Kind::Letter), expired, "day {today}, call {full}");
+            let is_there = sim.files().contains(&"/store/keys/letters-20000.key".into());
+            assert_ne!(is_there, expired, "nor is there a sign of it: day {today}, call {full}");
             stored(&store, letter(2, day(today))).await;
             drop(store);
             let store = open(&sim, 1).unwrap();
@@ -197,6 +199,44 @@ fn a_day_that_was_not_noted_down_is_noted_down_once_there_is_room() {
     });
 }
 
+/// Nothing expires that night, but of the day before much stands ready that it will not need any more.
+#[test]
+fn a_day_begins_on_a_full_disk_with_the_space_that_the_one_before_has_left() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        stored(&store, chunk(1, day(0))).await;
+        store.seal(Kind::Chunk).await.unwrap();
+        sim.no_more_space();
+        assert_eq!(store.expire(day(1), LIVES).await, Ok(0));
+        assert_eq!(store.latest_day().await, Ok(day(1)));
+        // Enough for the files of a day, not for what shall be at hand in each.
+        assert_eq!(store.begin(day(1)).await, Err(StoreError::NoSpace));
+        sim.space_again();
+        store.begin(day(1)).await.unwrap();
+        stored(&store, chunk(2, day(1))).await;
+        assert_eq!(got(&store, Kind::Chunk, 1).await, Some(envelope(1)));
+    });
+}
+
+/// File systems keep what they could take, up to 64 MiB of what others need more: a manifest, a mark, a statement.
+#[test]
+fn what_was_not_enough_is_given_back() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        for free in [0, 1 << 20, 3 << 20] {
+            sim.space(free);
+            let used = sim.used();
+            assert_eq!(store.put(letter(1, day(0))).await, Ok(PutOutcome::Full));
+            let taken = sim.used() - used;
+            assert!(taken < 16_384, "{taken} of {free}");
+        }
+        sim.space_again();
+        stored(&store, letter(1, day(0))).await;
+    });
+}
+
 /// What is destroyed makes the room.
 #[test]
 fn a_store_that_was_stopped_within_an_expiry_opens_on_a_full_disk() {
@@ -212,7 +252,7 @@ fn a_store_that_was_stopped_within_an_expiry_opens_on_a_full_disk() {
             sim.fail(None);
             sim.power_cycle();
             destroyed += u32::from(is_destroyed(&sim, Kind::Letter));
-            sim.no_more_space_until_removal();
+            sim.no_more_space();
             let opened = open(&sim, 1);
             assert!(opened.is_ok(), "cut {cut}: {:?}", opened.err());
         }

@@ -52,9 +52,8 @@ struct World {
     space_changes: u64,
     /// Journals that another day has taken over.
     used_again: usize,
-    no_more_space: bool,
-    /// Until a file is removed that has some.
-    space_with_removal: bool,
+    /// Sectors that all files together may have, if there is a limit.
+    capacity: Option<u64>,
     /// How many more syncs of files may be done; the next one waits.
     permitted: Option<u64>,
     /// Sectors of files that cannot be read.
@@ -99,6 +98,12 @@ impl Content {
         }
     }
 
+    /// Sectors that have space.
+    fn used(&self) -> u64 {
+        let end = self.length.div_ceil(SECTOR);
+        end - self.holes.range(..end).count() as u64
+    }
+
     fn bytes(&self) -> Vec<u8> {
         let end = self.sectors.last_key_value().map_or(0, |(last, _)| (last + 1) * SECTOR);
         let mut bytes = vec![0; end as usize];
@@ -125,8 +130,7 @@ impl Sim {
             punched_alive: 0,
             space_changes: 0,
             used_again: 0,
-            no_more_space: false,
-            space_with_removal: false,
+            capacity: None,
             permitted: None,
             bad: BTreeSet::new(),
         })))
@@ -157,20 +161,25 @@ impl Sim {
         }
     }
 
-    /// From now on no file gets more space than it has.
+    /// From now on no file gets more space than it has, but what is given back.
     pub(super) fn no_more_space(&self) {
-        self.world().no_more_space = true;
+        self.space(0);
     }
 
-    /// The same until a file is removed that has some.
-    pub(super) fn no_more_space_until_removal(&self) {
+    /// From now on there are so many bytes free.
+    pub(super) fn space(&self, bytes: u64) {
         let mut world = self.world();
-        (world.no_more_space, world.space_with_removal) = (true, true);
+        world.capacity = Some(world.used() + bytes / SECTOR);
     }
 
     /// From now on there is space again.
     pub(super) fn space_again(&self) {
-        self.world().no_more_space = false;
+        self.world().capacity = None;
+    }
+
+    /// Bytes that all files have together.
+    pub(super) fn used(&self) -> u64 {
+        self.world().used() * SECTOR
     }
 
     /// From now on so many syncs of files are done, and then they wait; `None`: none waits.
@@ -368,6 +377,20 @@ impl World {
         }
     }
 
+    /// Sectors that files have which have a name.
+    fn used(&self) -> u64 {
+        let inodes = self.volatile.values().filter_map(|node| match node {
+            Node::File(inode) => self.inodes.get(*inode),
+            Node::Folder => None,
+        });
+        inodes.map(|inode| inode.volatile.used()).sum()
+    }
+
+    /// Sectors that are free.
+    fn free(&self) -> u64 {
+        self.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(self.used()))
+    }
+
     fn node(&self, path: &Path) -> io::Result<Node> {
         self.volatile.get(path).copied().ok_or_else(|| ErrorKind::NotFound.into())
     }
@@ -436,15 +459,9 @@ impl Disk for Sim {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut world = self.world();
-        let node = world.node(path)?;
+        world.node(path)?;
         world.whole(|world| {
             world.volatile.remove(path);
-            if let Node::File(inode) = node
-                && world.space_with_removal
-                && world.inodes[inode].volatile.length > 0
-            {
-                (world.no_more_space, world.space_with_removal) = (false, false);
-            }
             Ok(())
         })
     }
@@ -534,7 +551,10 @@ impl DiskFile for SimFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut world = self.sim.world();
         let end = offset + bytes.len() as u64;
-        if world.no_more_space && end > world.inodes[self.inode].volatile.length {
+        let Content { length, holes, .. } = &world.inodes[self.inode].volatile;
+        let (from, to, there) = (offset / SECTOR, end.div_ceil(SECTOR), length.div_ceil(SECTOR));
+        let needed = to.saturating_sub(from.max(there)) + holes.range(from..to.min(there).max(from)).count() as u64;
+        if needed > world.free() {
             return Err(ErrorKind::StorageFull.into());
         }
         let failed = world.call();
@@ -558,21 +578,24 @@ impl DiskFile for SimFile {
 
     fn allocate(&self, offset: u64, length: u64) -> io::Result<()> {
         let mut world = self.sim.world();
-        if world.no_more_space {
-            return Err(ErrorKind::StorageFull.into());
-        }
         world.space_changes += 1;
         world.whole(|world| {
+            let free = world.free();
             let inode = &mut world.inodes[self.inode];
             let range = offset / SECTOR..(offset + length) / SECTOR;
-            let Content { holes, sectors, .. } = &inode.volatile;
+            let Content { holes, sectors, length, .. } = &inode.volatile;
+            let there = length.div_ceil(SECTOR);
+            let is_missing = |sector: &u64| *sector >= there || holes.contains(sector);
+            // A file system takes what there is before it says that this is not enough.
+            let lacking = range.clone().filter(is_missing).nth(usize::try_from(free).unwrap_or(usize::MAX));
+            let range = range.start..lacking.unwrap_or(range.end);
             let changed = |sector: &u64| sectors.contains_key(sector) || holes.contains(sector);
             inode.dirty.extend(range.clone().filter(changed));
             let content = &mut inode.volatile;
             content.sectors.retain(|sector, _| !range.contains(sector));
             content.holes.retain(|sector| !range.contains(sector));
-            content.length = content.length.max(offset + length);
-            Ok(())
+            content.length = content.length.max(range.end * SECTOR);
+            if lacking.is_some() { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
         })
     }
 

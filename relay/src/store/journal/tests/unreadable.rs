@@ -205,3 +205,50 @@ fn a_letter_that_was_put_again_on_another_day_is_listed_and_forgotten_once() {
         }
     });
 }
+
+/// Whatever is there twice, an export has it once, where a batch lists it.
+#[test]
+fn an_export_takes_what_is_there_twice_from_the_day_that_has_it() {
+    block_on(async {
+        for kind in [Kind::Letter, Kind::Chunk] {
+            let (sim, put, later) = match kind {
+                Kind::Letter => (unread(kind).await.0, letter(1, day(1)), of("letters", 1)),
+                Kind::Chunk => (unread_mark().await, chunk(1, day(1)), of("chunks", 1)),
+            };
+            let store = open(&sim, 1).unwrap();
+            stored(&store, put).await;
+            let body = body(&sim, &later);
+            store.seal(kind).await.unwrap();
+            drop(store);
+            without_index(&sim);
+            let bad: &[(&Path, u64)] = if kind == Kind::Letter { &[(&later, body)] } else { &[] };
+            sim.spoil(bad);
+            let reader = read(&sim, Extent::All);
+            let all = reader.days().into_iter().flat_map(|(kind, day)| {
+                let ids = reader.listed(kind, day).unwrap().ids;
+                ids.into_iter().map(|id| (day, reader.held(kind, day, id).unwrap())).collect::<Vec<_>>()
+            });
+            let all: Vec<_> = all.map(|(day, held)| (day, held.id, held.content)).collect();
+            let expected = match kind {
+                Kind::Letter => Content::Envelope(envelope(1)),
+                Kind::Chunk => Content::Burned,
+            };
+            assert!(all == [(day(1), id(1), expected)], "{kind:?}");
+        }
+    });
+}
+
+/// A chunk that was burned, and then the sign of that cannot be read.
+async fn unread_mark() -> Sim {
+    let sim = Sim::new(0);
+    let store = open(&sim, 0).unwrap();
+    stored(&store, chunk(1, day(0))).await;
+    assert_eq!(store.burn(id(1), burn_key(1)).await.unwrap(), BurnOutcome::Burned);
+    drop(store);
+    without_index(&sim);
+    let burned = Path::new("/store/days/chunks-20000/burned");
+    let marks = sim.read(burned);
+    let mark = marks.chunks(512).position(|mark| mark.iter().any(|byte| *byte != 0)).unwrap();
+    sim.spoil(&[(burned, mark as u64)]);
+    sim
+}
