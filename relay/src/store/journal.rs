@@ -60,7 +60,7 @@ use super::{BurnOutcome, Kind, Lives, OpenError, Pending, Put, PutOutcome, Quota
 use super::{StoreError, open_error};
 use cssr_proto::index::{Batch, Head};
 use cssr_proto::keys::RelayPublicKey;
-use cssr_proto::parcel::{BurnHash, BurnKey};
+use cssr_proto::parcel::BurnKey;
 use cssr_proto::{Day, Envelope, EnvelopeId};
 use disk::{Disk, DiskFile, Lock, SystemDisk};
 use family::{Family, FamilyError};
@@ -232,12 +232,12 @@ impl JournalStore {
     async fn read<T: Send + 'static>(
         &self,
         mut lookups: Vec<Lookup>,
-        pick: impl Fn(EnvelopeId, Envelope) -> T + Send + 'static,
+        pick: impl Fn(Put) -> T + Send + 'static,
     ) -> Result<Vec<Option<T>>, StoreError> {
         let mut found = Vec::with_capacity(lookups.len());
         if lookups.len() <= AT_ONCE {
             while let Some(at_once) = lookups.get(found.len()).and_then(|lookup| self.core.read_at_once(lookup)) {
-                found.push(at_once?.map(|(id, envelope)| pick(id, envelope)));
+                found.push(at_once?.map(&pick));
             }
             lookups.drain(..found.len());
         }
@@ -246,7 +246,7 @@ impl JournalStore {
         }
         let core = Arc::clone(&self.core);
         let reads = move || {
-            let read = |lookup| core.read_one(&lookup).map(|found| found.map(|(id, envelope)| pick(id, envelope)));
+            let read = |lookup| core.read_one(&lookup).map(|found| found.map(&pick));
             lookups.into_iter().map(read).collect::<Result<Vec<_>, _>>()
         };
         match tokio::task::spawn_blocking(reads).await {
@@ -254,6 +254,21 @@ impl JournalStore {
             Err(_) => return Err(StoreError::Unreadable("the reading thread panicked".into())),
         }
         Ok(found)
+    }
+
+    /// Compares what is put with what is there, so that the thread that writes need not read for those who put again. The put,
+    /// if there is nothing to compare it with.
+    async fn compare(&self, put: Put) -> Result<Result<PutOutcome, Put>, StoreError> {
+        let Some(lookup) = self.core.known(&put)? else { return Ok(Err(put)) };
+        let put = Arc::new(put);
+        let other = Arc::clone(&put);
+        let is_same = self.read(vec![lookup], move |held| held.same_content(&other)).await?;
+        Ok(match is_same.first() {
+            Some(Some(true)) => Ok(PutOutcome::Already),
+            Some(Some(false)) => Ok(PutOutcome::Conflict),
+            // Burned or expired meanwhile.
+            Some(None) | None => Err(Arc::unwrap_or_clone(put)),
+        })
     }
 
     /// Reads a file off the runtime's threads.
@@ -331,6 +346,13 @@ impl Core {
         })
     }
 
+    /// What to read for an id of which something is stored, and can be compared. Once the store has failed nothing is.
+    fn known(&self, put: &Put) -> Result<Option<Lookup>, StoreError> {
+        let state = self.open_state()?;
+        let held = state.ledger.held(put.kind, None, &put.id).filter(|_| self.failure.get().is_none());
+        Ok(held.map(|_| self.lookup(&state, put.kind, None, &put.id, None)))
+    }
+
     /// What to read for an id. An absent one costs what a present one does: a record of `decoys` is read and opened.
     fn lookup(
         &self,
@@ -351,26 +373,26 @@ impl Core {
         }
     }
 
-    fn read_one(&self, lookup: &Lookup) -> Result<Option<(EnvelopeId, Envelope)>, StoreError> {
+    fn read_one(&self, lookup: &Lookup) -> Result<Option<Put>, StoreError> {
         match lookup {
             Lookup::Nothing => Ok(None),
             Lookup::Decoy(family, position) => {
                 let _ = family.envelope(*position);
                 Ok(None)
             }
-            Lookup::Record(id, family, position) => self.judged(*id, record_of(family, *position, id)),
+            Lookup::Record(id, family, position) => self.judged(id, record_of(family, *position, id)),
         }
     }
 
     /// The same; `None` if the disk would have to be waited for.
-    fn read_at_once(&self, lookup: &Lookup) -> Option<Result<Option<(EnvelopeId, Envelope)>, StoreError>> {
+    fn read_at_once(&self, lookup: &Lookup) -> Option<Result<Option<Put>, StoreError>> {
         let (family, position) = match lookup {
             Lookup::Nothing => return Some(Ok(None)),
             Lookup::Decoy(family, position) | Lookup::Record(_, family, position) => (family, *position),
         };
         let read = family.envelope_at_once(position).transpose()?;
         Some(match lookup {
-            Lookup::Record(id, ..) => self.judged(*id, read.and_then(|read| is_of(family, id, read))),
+            Lookup::Record(id, ..) => self.judged(id, read.and_then(|read| is_of(family, id, read))),
             Lookup::Decoy(..) | Lookup::Nothing => Ok(None),
         })
     }
@@ -392,32 +414,27 @@ impl Core {
     }
 
     /// What was read, unless it has gone since it was looked up.
-    fn judged(
-        &self,
-        id: EnvelopeId,
-        read: Result<(Option<BurnHash>, Envelope), FamilyError>,
-    ) -> Result<Option<(EnvelopeId, Envelope)>, StoreError> {
+    fn judged(&self, id: &EnvelopeId, read: Result<Put, FamilyError>) -> Result<Option<Put>, StoreError> {
         match read {
-            Ok((_, envelope)) => Ok(Some((id, envelope))),
+            Ok(held) => Ok(Some(held)),
             // Burned or expired; otherwise it is lost.
-            Err(_) if self.state().ledger.place(&id).is_none_or(|place| place.burned) => Ok(None),
+            Err(_) if self.state().ledger.place(id).is_none_or(|place| place.burned) => Ok(None),
             Err(error) => Err(unreadable(&error)),
         }
     }
 }
 
-/// The envelope with this id at a position, and who may burn it.
-fn record_of(family: &Family, position: u32, id: &EnvelopeId) -> Result<(Option<BurnHash>, Envelope), FamilyError> {
+/// What was put with this id and stands at a position.
+fn record_of(family: &Family, position: u32, id: &EnvelopeId) -> Result<Put, FamilyError> {
     is_of(family, id, family.envelope(position)?)
 }
 
-fn is_of(
-    family: &Family,
-    id: &EnvelopeId,
-    (header, envelope): (Header, Envelope),
-) -> Result<(Option<BurnHash>, Envelope), FamilyError> {
+fn is_of(family: &Family, wanted: &EnvelopeId, (header, envelope): (Header, Envelope)) -> Result<Put, FamilyError> {
+    let of = family.id();
     match header {
-        Header::Envelope { kind, id: held, burn } if (kind, held) == (family.id().kind, *id) => Ok((burn, envelope)),
+        Header::Envelope { kind, id, burn } if (kind, id) == (of.kind, *wanted) => {
+            Ok(Put { day: of.day, kind, id, burn, envelope })
+        }
         _ => Err(FamilyError::Damaged("another record stands there")),
     }
 }
@@ -429,7 +446,10 @@ fn unreadable(error: &FamilyError) -> StoreError {
 impl Store for JournalStore {
     async fn put(&self, put: Put) -> Result<PutOutcome, StoreError> {
         put.check()?;
-        let put = self.core.prepare(put)?;
+        let put = match self.compare(put).await? {
+            Ok(outcome) => return Ok(outcome),
+            Err(put) => self.core.prepare(put)?,
+        };
         self.ask(|reply| Command::Put(Box::new(put), reply)).await
     }
 
@@ -443,7 +463,7 @@ impl Store for JournalStore {
             };
             ids.iter().map(|id| self.core.lookup(&state, kind, day, id, decoys)).collect()
         };
-        self.read(lookups, |_, envelope| envelope).await
+        self.read(lookups, |held| held.envelope).await
     }
 
     async fn letters(
@@ -462,7 +482,7 @@ impl Store for JournalStore {
             let decoys = state.families.get(&VolumeId { kind: Kind::Letter, day });
             ids.iter().map(|id| self.core.lookup(&state, Kind::Letter, Some(day), id, decoys)).collect()
         };
-        self.read(lookups, |id, envelope| (id, envelope)).await
+        self.read(lookups, |held| (held.id, held.envelope)).await
     }
 
     async fn have(&self, ids: &[EnvelopeId]) -> Result<Vec<bool>, StoreError> {

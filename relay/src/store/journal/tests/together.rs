@@ -111,6 +111,27 @@ async fn a_repeated_id_is_answered_once_the_first_is_safe() {
 }
 
 #[tokio::test]
+async fn what_is_put_again_does_not_wait_for_the_thread_that_writes() {
+    use PutOutcome::{Already, Conflict, Stored};
+    let sim = Sim::new(0);
+    let store = open(&sim, 0).unwrap();
+    stored(&store, letter(1, day(0))).await;
+    stored(&store, chunk(2, day(0))).await;
+    sim.permit_syncs(Some(0));
+    let new = store.put(letter(3, day(0)));
+    let again = async {
+        tokio::time::sleep(WHILE).await;
+        let of_another = Put { burn: chunk(4, day(0)).burn, ..chunk(2, day(0)) };
+        let puts = [letter(1, day(1)), chunk(2, day(0)), other_than(1), of_another].map(|put| store.put(put));
+        let outcomes = tokio::time::timeout(20 * WHILE, join_all(puts)).await;
+        sim.permit_syncs(None);
+        outcomes.expect("they wait for a sync")
+    };
+    let (new, again) = tokio::join!(new, again);
+    assert_eq!((new, again), (Ok(Stored), [Already, Already, Conflict, Conflict].map(Ok).to_vec()));
+}
+
+#[tokio::test]
 async fn if_the_sync_fails_all_that_wait_for_it_or_come_after_it_are_told() {
     let sim = Sim::new(0);
     let store = open(&sim, 0).unwrap();

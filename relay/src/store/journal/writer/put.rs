@@ -189,8 +189,7 @@ impl Writer {
             return Ok(PutOutcome::Conflict);
         }
         let family = self.existing(VolumeId { kind: place.kind, day: place.day })?;
-        let (burn, envelope) = record_of(&family, place.number, &put.id)?;
-        let held = Put { day: place.day, kind: place.kind, id: put.id, burn, envelope };
+        let held = record_of(&family, place.number, &put.id)?;
         Ok(if held.same_content(put) { PutOutcome::Already } else { PutOutcome::Conflict })
     }
 
