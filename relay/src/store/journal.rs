@@ -77,7 +77,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use writer::{Burn, Command, Writer};
 
 /// Commands that may wait for the writer: 4 MiB of envelopes. Who comes later waits for a place.
@@ -85,6 +85,9 @@ const QUEUE: usize = 256;
 
 /// Envelopes that are read at once, if they are in memory: those of a group. More would keep other connections waiting.
 const AT_ONCE: usize = 16;
+
+/// Puts that are compared with what is there at a time, so that whoever posts again does not take the disk from others.
+const COMPARES: usize = 8;
 
 /// What a [`JournalStore`] needs to know.
 #[derive(Clone, Debug)]
@@ -117,6 +120,8 @@ pub struct JournalStore {
     folder: PathBuf,
     damage: Damage,
     queue: mpsc::Sender<Command>,
+    /// For each put that is being compared.
+    compares: Semaphore,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -203,8 +208,8 @@ impl JournalStore {
             .name("store".into())
             .spawn(move || writer.run(commands))
             .map_err(open_error::io("start the writing thread"))?;
-        let folder = config.directory.clone();
-        Ok(Self { core, folder, damage: recovered.damage, queue, writer: Mutex::new(Some(writer)) })
+        let (folder, compares) = (config.directory.clone(), Semaphore::new(COMPARES));
+        Ok(Self { core, folder, damage: recovered.damage, queue, compares, writer: Mutex::new(Some(writer)) })
     }
 
     /// What was found damaged when the store was opened.
@@ -262,6 +267,8 @@ impl JournalStore {
         let Some(lookup) = self.core.known(&put)? else { return Ok(Err(put)) };
         let put = Arc::new(put);
         let other = Arc::clone(&put);
+        // It never closes.
+        let _permit = self.compares.acquire().await;
         let is_same = self.read(vec![lookup], move |held| held.same_content(&other)).await?;
         Ok(match is_same.first() {
             Some(Some(true)) => Ok(PutOutcome::Already),

@@ -111,7 +111,7 @@ impl JournalReader {
             }
         }
         if extent == Extent::All {
-            take_one_of_each(&mut families);
+            take_one_of_each(&mut families).map_err(io("read a journal"))?;
         }
         if extent == Extent::Listed {
             look_again(&mut families).map_err(io("read a journal"))?;
@@ -214,11 +214,11 @@ impl FamilyReader {
         Ok(())
     }
 
-    fn copy(&self, of: VolumeId, id: &EnvelopeId) -> Option<Copy> {
-        let spot = self.spot(id)?;
-        let is_whole = !spot.burned && matches!(self.envelope_at(spot.position, *id), Ok(Some(_)));
+    fn copy(&self, of: VolumeId, id: &EnvelopeId) -> io::Result<Option<Copy>> {
+        let Some(spot) = self.spot(id) else { return Ok(None) };
+        let is_whole = !spot.burned && self.envelope_at(spot.position, *id)?.is_some();
         let is_listed = self.batches.iter().any(|batch| batch.ids().binary_search(id).is_ok());
-        Some(Copy { id: *id, of, spot, is_whole, is_listed })
+        Ok(Some(Copy { id: *id, of, spot, is_whole, is_listed }))
     }
 
     fn spot(&self, id: &EnvelopeId) -> Option<Spot> {
@@ -286,7 +286,7 @@ fn burned(id: EnvelopeId, mark: Option<Mark>) -> Held {
 
 /// What could not be read for a while, and was put again on another day, is there twice. It stands where a batch lists it, if
 /// one does, and is the copy that the relay takes when it starts.
-fn take_one_of_each(families: &mut BTreeMap<VolumeId, FamilyReader>) {
+fn take_one_of_each(families: &mut BTreeMap<VolumeId, FamilyReader>) -> io::Result<()> {
     let ids_of = |(of, family): (&VolumeId, &FamilyReader)| {
         let of = *of;
         family.known.iter().map(move |(id, _)| (*id, of)).collect::<Vec<_>>()
@@ -294,8 +294,8 @@ fn take_one_of_each(families: &mut BTreeMap<VolumeId, FamilyReader>) {
     let mut all: Vec<(EnvelopeId, VolumeId)> = families.iter().flat_map(ids_of).collect();
     all.sort_unstable();
     for copies in all.chunk_by(|(one, _), (other, _)| one == other).filter(|copies| copies.len() > 1) {
-        let copies = copies.iter().filter_map(|(id, of)| families.get(of)?.copy(*of, id));
-        let copies: Vec<_> = copies.collect();
+        let copies = copies.iter().filter_map(|(id, of)| families.get(of)?.copy(*of, id).transpose());
+        let copies = copies.collect::<io::Result<Vec<_>>>()?;
         let (Some(best), Some(at)) = (
             copies.iter().max_by_key(|copy| (copy.spot.burned, copy.is_whole, copy.is_listed, copy.of.day)),
             copies.iter().max_by_key(|copy| (copy.is_listed, copy.spot.burned, copy.is_whole, copy.of.day)),
@@ -313,6 +313,7 @@ fn take_one_of_each(families: &mut BTreeMap<VolumeId, FamilyReader>) {
             }
         }
     }
+    Ok(())
 }
 
 /// Whether a batch is missing between others of its day.

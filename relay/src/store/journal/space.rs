@@ -33,6 +33,10 @@ impl Window {
     pub(super) const fn opened(self) -> Self {
         Self { least: self.step as usize, ..self }
     }
+
+    const fn is_opened(self) -> bool {
+        self.least >= self.step as usize
+    }
 }
 
 /// Records in the largest step: 64 MiB.
@@ -56,6 +60,8 @@ pub(super) struct Space {
     free: Vec<u32>,
     /// What has not been offered yet; none before it is known what the file has space for.
     ahead: Option<Ahead>,
+    /// Whether the disk had no space for more, at the last attempt.
+    is_full: bool,
 }
 
 /// The part of a file that has not been offered yet.
@@ -106,7 +112,8 @@ impl Space {
         let unit = unit as u64;
         // A partial position at the end counts: it was being made.
         let length = u32::try_from(file.length()?.div_ceil(unit)).map_err(io::Error::other)?;
-        let mut space = Self { file, unit, length, taken: Vec::new(), count: 0, free: Vec::new(), ahead: None };
+        let mut space =
+            Self { file, unit, length, taken: Vec::new(), count: 0, free: Vec::new(), ahead: None, is_full: false };
         taken.iter().for_each(|position| space.mark(*position));
         Ok(space)
     }
@@ -127,15 +134,23 @@ impl Space {
     }
 
     /// Sees to it that at least `needed` positions are free, and the window is open, if there is space on the disk. If the
-    /// disk is too full for the window but there are as many as needed, it is `Ok`.
+    /// disk is too full for the window but there are as many as needed, it is `Ok`, and more is asked for when they are used
+    /// up, or a window is to be opened.
     pub(super) fn reserve(&mut self, needed: usize, window: Window) -> io::Result<()> {
         let mut begun = self.look_ahead()?.is_some_and(|last| last % window.step != 0);
         while begun || self.free.len() < needed.max(window.least) {
+            // Each attempt would tell of the envelope that it was made for.
+            if self.is_full && !window.is_opened() && self.free.len() >= needed {
+                return Ok(());
+            }
             match self.offer(window.step) {
-                Err(error) if super::disk::is_full(&error) && self.free.len() >= needed => return Ok(()),
+                Err(error) if super::disk::is_full(&error) => {
+                    self.is_full = true;
+                    return if self.free.len() >= needed { Ok(()) } else { Err(error) };
+                }
                 other => other?,
             }
-            begun = false;
+            (begun, self.is_full) = (false, false);
         }
         Ok(())
     }

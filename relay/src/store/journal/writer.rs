@@ -63,7 +63,8 @@ pub(super) struct Writer {
     /// Days in which nothing counts: those that are being made, or could not be, and those that have expired and could not be
     /// destroyed.
     undestroyed: BTreeSet<VolumeId>,
-    /// Days that were destroyed, of which a sign stands where the key was until the manifest lists them no more.
+    /// Days that were destroyed, of which a sign stands where the key was until the manifest lists them no more. Never one that
+    /// is there, or is being made, again.
     uncleared: BTreeSet<VolumeId>,
     /// Whether the manifest says less than what was promised, or more than there is.
     manifest_is_behind: bool,
@@ -340,6 +341,8 @@ impl Writer {
         if let Some(family) = self.core.state().families.get(&id) {
             return Ok(Arc::clone(family));
         }
+        // Where the sign of an earlier attempt stands there will be a key.
+        self.uncleared.remove(&id);
         let disk = Arc::clone(&self.home.disk);
         let key = || DayKey::create(&*disk, &self.home.keys, id, &mut *self.core.rng());
         let files = Files::create(&*disk, &self.home.folder(id), id, key)?;

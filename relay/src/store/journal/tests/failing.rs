@@ -289,6 +289,8 @@ fn want_of_space_for_what_will_come_shows_from_one_batch_to_the_next() {
             sim.space_again();
             let before = sim.space_changes();
             come(220, 0).await;
+            assert_eq!(sim.space_changes(), before, "there was no need to ask again");
+            come(20, 0).await;
             assert!(sim.space_changes() > before);
             if kind == Kind::Chunk {
                 assert_eq!(store.burn(id(0), burn_key(0)).await.unwrap(), BurnOutcome::Burned);

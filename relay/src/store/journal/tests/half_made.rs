@@ -107,6 +107,10 @@ fn if_it_is_tried_again_after_an_attempt_to_destroy_it_the_store_opens_whenever_
                 sim.fail(Some(Fault::Full(destroyed_at, u64::MAX)));
                 let _ = store.expire(day(TODAY), LIVES).await;
                 let begun = begun(&sim, &store, Fault::PowerCut(cut)).await;
+                if begun == Ok(true) {
+                    // Which had not been done.
+                    assert_eq!(store.expire(day(TODAY), LIVES).await, Ok(0), "{what}");
+                }
                 drop(store);
                 sim.power_cycle();
                 reopened(&sim, begun == Ok(true), &what).await;
@@ -115,6 +119,31 @@ fn if_it_is_tried_again_after_an_attempt_to_destroy_it_the_store_opens_whenever_
                 }
             }
         }
+    });
+}
+
+#[test]
+fn whatever_finds_no_space_of_several_attempts_to_make_and_to_destroy_it_the_store_opens() {
+    block_on(async {
+        let (mut stored, mut refused) = (0, 0);
+        for seed in 0..1_500 {
+            let at = |most: u64, step: u64| Fault::Full(seed / step % most, if seed % 3 == 0 { 1 } else { u64::MAX });
+            let sim = Sim::new(seed);
+            let store = with_spare(&sim).await;
+            let mut is_stored = false;
+            for fault in [at(CALLS, 1), at(19, 5), at(CALLS - 1, 7)] {
+                is_stored = is_stored || begun(&sim, &store, fault).await.is_ok_and(|begun| begun);
+                sim.fail(Some(at(9, 3)));
+                let _ = store.expire(day(TODAY), LIVES).await;
+                sim.fail(None);
+            }
+            let _ = store.expire(day(TODAY), LIVES).await;
+            *(if is_stored { &mut stored } else { &mut refused }) += 1;
+            drop(store);
+            sim.power_cycle();
+            reopened(&sim, is_stored, &format!("{seed}")).await;
+        }
+        assert!(stored >= 100 && refused >= 100, "{stored} stored, {refused} refused");
     });
 }
 
