@@ -86,13 +86,22 @@ impl Engine for JournalStore {
 /// Everything about an envelope follows from its seed. Every third is a chunk.
 fn put(seed: u64, day: u32) -> Put {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let id = EnvelopeId::random(&mut rng);
     let mut envelope = vec![0; ENVELOPE];
     rng.fill_bytes(&mut envelope);
     let envelope = Envelope::from_slice(&envelope).unwrap();
-    let id = EnvelopeId::random(&mut rng);
-    let (kind, burn) =
-        if seed.is_multiple_of(3) { (Kind::Chunk, Some(burn_key(seed).hash())) } else { (Kind::Letter, None) };
+    let kind = kind(seed);
+    let burn = (kind == Kind::Chunk).then(|| burn_key(seed).hash());
     Put { day: Day(day), kind, id, burn, envelope }
+}
+
+const fn kind(seed: u64) -> Kind {
+    if seed.is_multiple_of(3) { Kind::Chunk } else { Kind::Letter }
+}
+
+/// Without its envelope: of what has expired there is much.
+fn id(seed: u64) -> EnvelopeId {
+    EnvelopeId::random(&mut ChaCha20Rng::seed_from_u64(seed))
 }
 
 fn burn_key(seed: u64) -> BurnKey {
@@ -286,21 +295,23 @@ async fn check(store: &impl Store, said: &Said) {
     // What a day had that was about to expire: all, or nothing.
     let mut expiring: BTreeMap<(u8, u32), bool> = BTreeMap::new();
     for (seed, (first, last)) in &said.stored {
-        let put = put(*seed, *first);
-        let got = store.get(put.kind, None, &[put.id]).await.unwrap().pop().unwrap();
+        let got = store.get(kind(*seed), None, &[id(*seed)]).await.unwrap().pop().unwrap();
         if !lives(*last, said.expired) {
             assert!(got.is_none(), "seed {seed} of day {last} has expired");
         } else if said.burned.contains(seed) {
             assert!(got.is_none(), "seed {seed} was burned");
             if lives(*first, said.expiring) {
-                assert_eq!(store.put(put).await.unwrap(), PutOutcome::Conflict);
+                assert_eq!(store.put(put(*seed, *first)).await.unwrap(), PutOutcome::Conflict);
             }
         } else if !said.burning.contains(seed) {
-            assert!(got.as_ref().is_none_or(|got| *got == put.envelope), "seed {seed} of day {first} is another");
+            assert!(
+                got.as_ref().is_none_or(|got| *got == put(*seed, *first).envelope),
+                "seed {seed} of day {first} is another"
+            );
             if lives(*first, said.expiring) {
                 assert!(got.is_some(), "seed {seed} of day {first} is lost");
             } else if first == last {
-                let there = *expiring.entry((put.kind.byte(), *first)).or_insert(got.is_some());
+                let there = *expiring.entry((kind(*seed).byte(), *first)).or_insert(got.is_some());
                 assert_eq!(there, got.is_some(), "day {first} has expired in part");
             }
         }
