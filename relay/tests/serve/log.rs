@@ -369,15 +369,18 @@ impl Day<'_> {
         }
     }
 
-    /// Only one letter may be on its way to the disk.
+    /// Only one letter may be on its way to the disk. The relay is held until all of them have arrived, so that it reads the
+    /// second while the first is written.
     async fn source_posts_too_much_at_once(&mut self) {
         let mut client = self.client().await;
-        let (at_once, busy) = (8, ErrorCode::Busy.number());
-        // A fast disk may keep up with some of them.
+        let (at_once, busy) = (4, ErrorCode::Busy.number());
+        // A fast disk may keep up all the same.
         for _ in 0..200 {
+            self.relay.signal("-STOP").await;
             for seed in 0..at_once {
                 client.send(letter(seed)).await;
             }
+            self.relay.signal("-CONT").await;
             for _ in 0..at_once {
                 match client.receive().await {
                     Response::Posted => {}
