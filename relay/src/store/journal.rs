@@ -202,7 +202,8 @@ impl JournalStore {
             _lock: recovered.lock,
         });
         let (queue, commands) = mpsc::channel(QUEUE);
-        let writer = Writer::new(Arc::clone(&core), recovered.home, recovered.heads, config.clone());
+        let (home, heads, unfinished) = (recovered.home, recovered.heads, recovered.unfinished);
+        let writer = Writer::new(Arc::clone(&core), home, heads, unfinished, config.clone());
         let writer = writer.map_err(open_error::io("start the syncing thread"))?;
         let writer = std::thread::Builder::new()
             .name("store".into())

@@ -128,7 +128,7 @@ impl Check<'_> {
 
     /// Opening refuses a day that is not listed if it holds anything, and removes it otherwise.
     fn unlisted(&mut self, manifest: &Manifest) -> Result<(), OpenError> {
-        let listed: BTreeSet<String> = manifest.families().map(|id| id.to_string()).collect();
+        let listed: BTreeSet<String> = manifest.families().chain(manifest.expired()).map(|id| id.to_string()).collect();
         let days = self.home.disk.list(&self.home.days).map_err(io("list the days"))?;
         for name in days.into_iter().filter(|name| !listed.contains(name)) {
             let journal = self.home.disk.open(&self.home.days.join(&name).join(JOURNAL));

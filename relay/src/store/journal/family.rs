@@ -303,7 +303,7 @@ impl Family {
         if let Some(marks) = &self.marks {
             reserve_mark(&mut lock(marks))?;
         }
-        self.written_files().try_for_each(|file| file.sync())?;
+        self.written_files().try_for_each(|file| synced(&*file))?;
         Ok(is_open)
     }
 
@@ -338,7 +338,7 @@ impl Family {
 
     /// Makes all records durable.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.journal.sync()?;
+        synced(&*self.journal)?;
         self.syncs.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -367,7 +367,7 @@ impl Family {
     /// Makes all marks durable.
     pub(super) fn sync_marks(&self) -> io::Result<()> {
         self.syncs.fetch_add(1, Ordering::Relaxed);
-        self.burned.iter().try_for_each(|file| file.sync())
+        self.burned.iter().try_for_each(|file| synced(&**file))
     }
 
     /// Overwrites records. Only what is overwritten and synced is gone: a hole alone leaves the bytes on the disk.
@@ -400,7 +400,7 @@ impl Family {
             marks.reserve(0, window).or_else(|error| if is_full(&error) { Ok(()) } else { Err(error) })?;
         }
         // Or the file system's log would have it beside what comes next.
-        self.written_files().try_for_each(|file| file.sync())?;
+        self.written_files().try_for_each(|file| synced(&*file))?;
         Ok(true)
     }
 
@@ -445,6 +445,12 @@ impl Family {
         }
         Ok(())
     }
+}
+
+/// Makes a file durable. A sync that fails may have failed for what others wrote, who will not be told of it: whatever the system
+/// calls it, even want of space, it is nothing that another attempt could mend.
+fn synced(file: &dyn DiskFile) -> io::Result<()> {
+    file.sync().map_err(io::Error::other)
 }
 
 /// Records that a batch of so many ids takes, both copies.

@@ -35,6 +35,9 @@ pub(super) struct Manifest {
     /// What there is: kind and day.
     #[n(5)]
     families: Vec<(Kind, Day)>,
+    /// What has expired and may not be destroyed yet; absent if there is none.
+    #[n(6)]
+    expired: Option<Vec<(Kind, Day)>>,
 }
 
 impl Manifest {
@@ -46,7 +49,13 @@ impl Manifest {
     ) -> Self {
         let [letters, chunks] = heads;
         let families = families.into_iter().map(|id| (id.kind, id.day)).collect();
-        Self { format: FORMAT.into(), relay: relay.0.into(), latest, letters, chunks, families }
+        Self { format: FORMAT.into(), relay: relay.0.into(), latest, letters, chunks, families, expired: None }
+    }
+
+    /// The same with days that are only to be destroyed.
+    pub(super) fn with_expired(self, expired: impl IntoIterator<Item = VolumeId>) -> Self {
+        let expired: Vec<_> = expired.into_iter().map(|id| (id.kind, id.day)).collect();
+        Self { expired: (!expired.is_empty()).then_some(expired), ..self }
     }
 
     pub(super) fn is_for(&self, relay: &RelayPublicKey) -> bool {
@@ -60,8 +69,14 @@ impl Manifest {
         }
     }
 
+    /// Days that have something, or may.
     pub(super) fn families(&self) -> impl Iterator<Item = VolumeId> {
         self.families.iter().map(|(kind, day)| VolumeId { kind: *kind, day: *day })
+    }
+
+    /// Days that have expired: nothing of them counts, and nothing may be left.
+    pub(super) fn expired(&self) -> impl Iterator<Item = VolumeId> {
+        self.expired.iter().flatten().map(|(kind, day)| VolumeId { kind: *kind, day: *day })
     }
 
     pub(super) fn write(&self, disk: &dyn Disk, root: &Path) -> std::io::Result<()> {

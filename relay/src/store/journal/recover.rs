@@ -3,6 +3,7 @@
 
 use super::super::ledger::{Ledger, Place, first_head};
 use super::super::open_error::io;
+use super::super::undestroyed::destroy_each;
 use super::super::volume_id::VolumeId;
 use super::super::{Kind, OpenError};
 use super::disk::{Disk, Lock, is_full};
@@ -78,6 +79,15 @@ impl Home {
     }
 }
 
+/// What a full disk keeps from being done about days that have expired.
+#[derive(Default)]
+pub(super) struct Unfinished {
+    /// Those that are not destroyed.
+    pub(super) expired: BTreeSet<VolumeId>,
+    /// Those that are, of which a sign stands where the key was, since the manifest may list them still.
+    pub(super) uncleared: BTreeSet<VolumeId>,
+}
+
 /// A store that has been opened and checked.
 pub(super) struct Recovered {
     pub(super) ledger: Ledger,
@@ -85,6 +95,7 @@ pub(super) struct Recovered {
     pub(super) statements: Statements,
     pub(super) home: Home,
     pub(super) heads: Heads,
+    pub(super) unfinished: Unfinished,
     pub(super) lock: Box<dyn Lock>,
     pub(super) damage: Damage,
 }
@@ -118,11 +129,11 @@ pub(super) fn recover(
         damage: Damage::default(),
     };
     recovery.ledger.advance(manifest.latest);
-    let mut gone = Vec::new();
+    let mut gone: BTreeSet<_> = manifest.expired().collect();
     for id in manifest.families() {
         match DayKey::load(disk, &home.keys, id).map_err(io("read a day's key"))? {
             Loaded::Key(key) => recovery.open(id, key)?,
-            Loaded::Destroyed => gone.push(id),
+            Loaded::Destroyed => drop(gone.insert(id)),
             Loaded::Missing => return Err(OpenError::NoKey(id.to_string())),
         }
     }
@@ -131,10 +142,10 @@ pub(super) fn recover(
         recovery.link(kind, known);
     }
     let Recovery { ledger, families, damage, .. } = recovery;
-    finish_expiry(&home, config, &ledger, &families, &gone).map_err(io("destroy what has expired"))?;
+    let unfinished = finish_expiry(&home, config, &ledger, &families, gone).map_err(io("destroy what has expired"))?;
     let heads = [Kind::Letter, Kind::Chunk].map(|kind| ledger.head(kind));
     let heads = Heads::begin(disk, &home.root, &config.relay, heads).map_err(io("write the heads of the chains"))?;
-    Ok(Recovered { ledger, families, statements, heads, lock, damage, home })
+    Ok(Recovered { ledger, families, statements, heads, unfinished, lock, damage, home })
 }
 
 /// Keeps other processes out of a store.
@@ -178,7 +189,7 @@ fn manifest(home: &Home, config: &JournalConfig) -> Result<Manifest, OpenError> 
 /// does not list is refused: it holds something.
 fn remove_unlisted(home: &Home, manifest: &Manifest) -> Result<(), OpenError> {
     let disk = &*home.disk;
-    let listed: BTreeSet<String> = manifest.families().map(|id| id.to_string()).collect();
+    let listed: BTreeSet<String> = manifest.families().chain(manifest.expired()).map(|id| id.to_string()).collect();
     let names = disk.list(&home.keys).and_then(|keys| Ok((keys, disk.list(&home.days)?)));
     let (keys, days) = names.map_err(io("list the days"))?;
     let names =
@@ -200,27 +211,34 @@ fn remove_unlisted(home: &Home, manifest: &Manifest) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Destroys what has expired. A full disk must not keep a store from opening: what it keeps from being done is done later.
 fn finish_expiry(
     home: &Home,
     config: &JournalConfig,
     ledger: &Ledger,
     families: &BTreeMap<VolumeId, Arc<Family>>,
-    gone: &[VolumeId],
-) -> std::io::Result<()> {
-    if gone.is_empty() {
-        return Ok(());
+    mut expired: BTreeSet<VolumeId>,
+) -> std::io::Result<Unfinished> {
+    if expired.is_empty() {
+        return Ok(Unfinished::default());
     }
-    gone.iter().try_for_each(|id| home.destroy(*id))?;
+    let (destroyed, failure) = destroy_each(&mut expired, |id| home.destroy(id));
+    failure.filter(|error| !is_full(error)).map_or(Ok(()), Err)?;
     let heads = [ledger.head(Kind::Letter), ledger.head(Kind::Chunk)];
-    let manifest = Manifest::new(&config.relay, ledger.latest(), heads, families.keys().copied());
-    match manifest.write(&*home.disk, &home.root) {
+    let manifest = Manifest::new(&config.relay, ledger.latest(), heads, families.keys().copied())
+        .with_expired(expired.iter().copied());
+    let write = || manifest.write(&*home.disk, &home.root);
+    let written = match write() {
         // What they have left is all the room there may be.
-        Err(error) if is_full(&error) && home.spare.give_back(&*home.disk)? => {
-            manifest.write(&*home.disk, &home.root)?;
-        }
+        Err(error) if is_full(&error) && home.spare.give_back(&*home.disk)? => write(),
+        other => other,
+    };
+    match written {
+        Err(error) if is_full(&error) => return Ok(Unfinished { expired, uncleared: destroyed.into_iter().collect() }),
         other => other?,
     }
-    gone.iter().try_for_each(|id| home.clear(*id))
+    destroyed.iter().try_for_each(|id| home.clear(*id))?;
+    Ok(Unfinished { expired, uncleared: BTreeSet::new() })
 }
 
 struct Recovery<'a> {

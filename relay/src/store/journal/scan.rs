@@ -19,7 +19,8 @@ const READERS: u32 = 128;
 const FEWEST: u32 = 512;
 
 /// Positions of a journal. What cannot be read may be a batch, and of that there is a copy. If more could not be read both
-/// might be missing, and the next batch would get the number of one that was announced. Marks are no batches.
+/// might be missing, and the next batch would get the number of one that was announced. Marks are no batches, nor are
+/// envelopes of which the header can be read.
 const MOST_UNREADABLE: usize = 1;
 
 /// How closely to look.
@@ -52,6 +53,8 @@ pub(super) struct Scanned {
     pub(super) duplicates: Vec<u32>,
     /// Positions of the journal at which the disk could not read something.
     pub(super) unreadable: BTreeSet<u32>,
+    /// Those of them that may belong to a batch which is not there.
+    pub(super) doubtful: BTreeSet<u32>,
     /// Whether there is something that the disk could not read, in the journal or among the marks.
     pub(super) is_partial: bool,
     pub(super) damaged: Vec<Bad>,
@@ -117,6 +120,7 @@ pub(super) fn scan(files: &Files, depth: Depth, seen: &(dyn Fn() + Sync)) -> io:
             Piece::Damaged => scanned.damaged.push(Bad { file: JOURNAL, position }),
             Piece::Unreadable => {
                 scanned.unreadable.insert(position);
+                scanned.doubtful.insert(position);
                 scanned.damaged.push(Bad { file: JOURNAL, position });
             }
         }
@@ -126,14 +130,19 @@ pub(super) fn scan(files: &Files, depth: Depth, seen: &(dyn Fn() + Sync)) -> io:
     let marks = marks(files, depth, &mut scanned)?;
     for (number, attempts) in parts {
         // Parts of a batch that is not complete were never announced, or are damaged twice.
-        if let Some((batch, single)) = batch(files, number, attempts, &mut scanned.unreadable)? {
-            scanned.contents.batches.push(batch);
-            scanned.single += u64::from(single);
+        let mut unreadable = BTreeSet::new();
+        match batch(files, number, attempts, &mut unreadable)? {
+            Some((batch, single)) => {
+                scanned.contents.batches.push(batch);
+                scanned.single += u64::from(single);
+            }
+            None => scanned.doubtful.extend(&unreadable),
         }
+        scanned.unreadable.append(&mut unreadable);
     }
     sort_out(files, &mut scanned, envelopes, marks)?;
     scanned.is_partial |= !scanned.unreadable.is_empty();
-    if depth == Depth::Headers && scanned.unreadable.len() > MOST_UNREADABLE {
+    if depth == Depth::Headers && scanned.doubtful.len() > MOST_UNREADABLE {
         return Err(io::Error::other("the disk cannot read several blocks of it"));
     }
     Ok(scanned)

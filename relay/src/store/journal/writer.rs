@@ -10,7 +10,7 @@ use super::index;
 use super::key::DayKey;
 use super::manifest::Manifest;
 use super::new_put::NewPut;
-use super::recover::Home;
+use super::recover::{Home, Unfinished};
 use super::{Core, JournalConfig};
 use cssr_proto::index::{Batch, Head};
 use cssr_proto::parcel::BurnKey;
@@ -60,9 +60,10 @@ pub(super) struct Writer {
     config: JournalConfig,
     syncer: Syncer,
     unsynced: Unsynced,
-    /// Days in which nothing counts: those that are being made, or could not be, and those that have expired and could not be
-    /// destroyed.
-    undestroyed: BTreeSet<VolumeId>,
+    /// Days that are being made, or could not be: nothing counts in them.
+    unmade: BTreeSet<VolumeId>,
+    /// Days that have expired and are not destroyed.
+    expired: BTreeSet<VolumeId>,
     /// Days that were destroyed, of which a sign stands where the key was until the manifest lists them no more. Never one that
     /// is there, or is being made, again.
     uncleared: BTreeSet<VolumeId>,
@@ -71,10 +72,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(core: Arc<Core>, home: Home, heads: Heads, config: JournalConfig) -> std::io::Result<Self> {
+    pub(super) fn new(
+        core: Arc<Core>,
+        home: Home,
+        heads: Heads,
+        unfinished: Unfinished,
+        config: JournalConfig,
+    ) -> std::io::Result<Self> {
         let (syncer, unsynced) = (Syncer::start()?, Unsynced::default());
-        let (undestroyed, uncleared) = (BTreeSet::new(), BTreeSet::new());
-        Ok(Self { core, home, heads, config, syncer, unsynced, undestroyed, uncleared, manifest_is_behind: false })
+        let Unfinished { expired, uncleared } = unfinished;
+        let (unmade, manifest_is_behind) = (BTreeSet::new(), !uncleared.is_empty());
+        Ok(Self { core, home, heads, config, syncer, unsynced, unmade, expired, uncleared, manifest_is_behind })
     }
 
     /// Works until the store is closed or dropped.
@@ -114,7 +122,9 @@ impl Writer {
                     drop(reply.send(Ok(())));
                 }
                 Command::PutStatement(shelf, name, bytes, reply) => {
-                    let put = |writer: &mut Self| unless_full(writer.core.statements.put(shelf, &name, &bytes));
+                    let put = |writer: &mut Self| {
+                        unless_full(writer.making_room_if_need_be(|| writer.core.statements.put(shelf, &name, &bytes)))
+                    };
                     drop(reply.send(self.guarded(put).flatten()));
                 }
                 Command::DeleteStatement(shelf, name, reply) => {
@@ -175,7 +185,11 @@ impl Writer {
         let Some(batch) = batch.map_err(|_| FamilyError::Damaged("no number is left"))? else { return Ok(Ok(None)) };
         let family = self.existing(VolumeId { kind, day: batch.day() })?;
         let drafts: Vec<_> = (0..2).flat_map(|_| self.core.draft_batch(&batch, &family)).collect();
-        let prepared = self.begin_heads().and_then(|()| self.prepare(&family, drafts.len()));
+        let begun = match self.begin_heads() {
+            Err(error) if is_full(&error) && self.make_room()? => self.begin_heads(),
+            other => other,
+        };
+        let prepared = begun.and_then(|()| self.prepare(&family, drafts.len()));
         if let Err(full) = unless_full(prepared)? {
             return Ok(Err(full));
         }
@@ -187,7 +201,12 @@ impl Writer {
         self.give_back()?;
         // A window that is not open now is opened by the next put, if there is space.
         let mut is_open = family.sealed(batch.ids().len())?;
-        if !is_open && self.make_room()? {
+        let more = || match self.make_room() {
+            // It is not needed now.
+            Err(error) if is_full(&error) => Ok(false),
+            other => other,
+        };
+        if !is_open && more()? {
             is_open = family.sealed(batch.ids().len())?;
         }
         self.core.lacks_room(kind, !is_open);
@@ -288,18 +307,21 @@ impl Writer {
             (expired.collect::<Vec<_>>(), advanced)
         };
         self.manifest_is_behind |= advanced || !expired.is_empty();
-        // The heads must be safe before the batches they follow from are gone. A full disk may not let them be; it is the
-        // lesser evil then to go on, which also makes room for the second attempt.
-        let heads = if self.manifest_is_behind { self.write_manifest() } else { Ok(()) };
         for id in &expired {
             let mut state = self.core.state_mut();
             state.ledger.forget(id.kind, id.day);
             state.families.remove(id);
         }
-        self.undestroyed.extend(expired);
-        let (destroyed, failure) = destroy_each(&mut self.undestroyed, |id| self.home.destroy(id));
+        self.expired.extend(expired);
+        // That they have expired, and the heads of the chains, must be safe before they are gone. A full disk may not let that be
+        // written; it is the lesser evil then to go on, which also makes room for the second attempt.
+        let noted = if self.manifest_is_behind { self.write_manifest() } else { Ok(()) };
+        let destroy = |id| self.home.destroy(id);
+        let (mut destroyed, failure) = destroy_each(&mut self.expired, destroy);
+        let (unmade, failure_of_unmade) = destroy_each(&mut self.unmade, destroy);
+        destroyed.extend(unmade);
         if destroyed.is_empty() {
-            heads?;
+            noted?;
         } else {
             self.uncleared.extend(destroyed);
             self.manifest_is_behind = true;
@@ -311,7 +333,7 @@ impl Writer {
             self.uncleared.remove(&id);
             cleared += 1;
         }
-        failure.map_or(Ok(cleared), |error| Err(error.into()))
+        failure.or(failure_of_unmade).map_or(Ok(cleared), |error| Err(error.into()))
     }
 
     /// Days that have passed change seldom: they get their index, so that they need not be read after a crash, and give
@@ -347,14 +369,14 @@ impl Writer {
         let key = || DayKey::create(&*disk, &self.home.keys, id, &mut *self.core.rng());
         let files = Files::create(&*disk, &self.home.folder(id), id, key)?;
         // Whatever becomes of it, it is listed until it is made or destroyed: it may not be empty, once it was listed.
-        self.undestroyed.insert(id);
+        self.unmade.insert(id);
         self.write_manifest()?;
         // Only now: a day that is not listed must be empty.
         let files = self.home.spare.give(&*disk, files)?;
         let family = Arc::new(Family::new(files, (&[], &[]), false, false, Arc::clone(&self.core.syncs))?);
         family.expect(self.core.state().ledger.last_batch(id.kind));
         self.core.state_mut().families.insert(id, Arc::clone(&family));
-        self.undestroyed.remove(&id);
+        self.unmade.remove(&id);
         Ok(family)
     }
 
@@ -371,12 +393,19 @@ impl Writer {
         }
     }
 
+    /// Whether days have expired that a restart would find again as if they had not: they are not destroyed, and it could not
+    /// be written down. What they had may be put again, and would be taken for one of two copies then.
+    fn may_be_haunted(&self) -> bool {
+        self.manifest_is_behind && !self.expired.is_empty()
+    }
+
     /// Writes down what there is, what is being made, and what is to be destroyed yet.
     fn write_manifest(&mut self) -> std::io::Result<()> {
         let state = self.core.state();
         let heads = [state.ledger.head(Kind::Letter), state.ledger.head(Kind::Chunk)];
-        let families = state.families.keys().chain(&self.undestroyed).copied();
-        let manifest = Manifest::new(&self.config.relay, state.ledger.latest(), heads, families);
+        let families = state.families.keys().chain(&self.unmade).copied();
+        let manifest = Manifest::new(&self.config.relay, state.ledger.latest(), heads, families)
+            .with_expired(self.expired.iter().copied());
         drop(state);
         self.making_room_if_need_be(|| manifest.write(&*self.home.disk, &self.home.root))?;
         self.manifest_is_behind = false;

@@ -8,13 +8,15 @@ use super::power::{block_on, open};
 use super::sim::Sim;
 use crate::store::conformance::{AMPLE, LIVES, burn_key, chunk, day, envelope, got, id, letter, relay_key, stored};
 use crate::store::findings::Findings;
-use crate::store::{BurnOutcome, Kind, Pending, PutOutcome, Store as _};
+use crate::store::{BurnOutcome, Kind, Pending, PutOutcome, Shelf, StatementName, Store as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Letters of the first day, and of the one that comes after it.
 const BEFORE: u64 = 200;
 const AFTER: u64 = 20;
+/// More chunks than there are marks at hand when a day begins.
+const MARKS: u64 = 300;
 /// The first day that has neither letters nor chunks of day 0.
 const LATER: u32 = LIVES.letters + 1;
 
@@ -147,6 +149,35 @@ fn space_that_is_kept_is_given_back_when_the_disk_is_full() {
             seed += 1;
         }
         assert!(!spare(), "chunks had none left");
+    });
+}
+
+#[test]
+fn what_must_be_written_down_has_the_space_that_is_kept() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        let spare = || sim.files().iter().any(|path| path.starts_with("/store/spare"));
+        for (today, seed) in [(LATER, 0), (2 * LATER, 1_000)] {
+            stored(&store, letter(seed, day(today - LATER))).await;
+            // As many as there are marks at hand, and one more.
+            for seed in seed + 1..seed + 1 + MARKS {
+                stored(&store, chunk(seed, day(today))).await;
+            }
+            store.expire(day(today), LIVES).await.unwrap();
+            assert!(spare());
+            sim.no_more_space();
+            if seed == 0 {
+                let name = StatementName::new("name").unwrap();
+                store.put_statement(Shelf::Notes, name, vec![1; 20_000]).await.unwrap();
+            } else {
+                for seed in seed + 1..seed + 1 + MARKS {
+                    assert_eq!(store.burn(id(seed), burn_key(seed)).await, Ok(BurnOutcome::Burned), "{seed}");
+                }
+            }
+            assert!(!spare());
+            sim.space_again();
+        }
     });
 }
 

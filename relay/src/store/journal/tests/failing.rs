@@ -237,12 +237,83 @@ fn what_was_not_enough_is_given_back() {
     });
 }
 
-/// What is destroyed makes the room.
+/// A device may promise more space than it has, and say so when it is too late. Whoever hears of it, what others wrote is gone,
+/// too.
+#[test]
+fn a_sync_that_fails_for_want_of_space_is_no_full_disk() {
+    block_on(async {
+        let mut failed = 0;
+        for sync in 0..6 {
+            let sim = Sim::new(0);
+            let store = open(&sim, 0).unwrap();
+            for seed in 0..3 {
+                stored(&store, chunk(seed, day(0))).await;
+            }
+            assert_eq!(store.burn(id(0), burn_key(0)).await.unwrap(), BurnOutcome::Burned);
+            // There is no room for the first letter, so what was burned is given back, and that is synced, as the files of the
+            // new day are.
+            sim.no_more_space();
+            sim.fail(Some(Fault::FullSyncs(sync, 1)));
+            let put = store.put(letter(3, day(0))).await;
+            sim.fail(None);
+            let is_failed = matches!(put, Err(StoreError::Failed(_)));
+            assert!(is_failed || put == Ok(PutOutcome::Full), "{put:?}");
+            failed += u32::from(is_failed);
+            let next = store.put(chunk(4, day(0))).await;
+            assert_eq!(matches!(next, Err(StoreError::Failed(_))), is_failed, "{next:?}");
+        }
+        assert!(failed > 0);
+    });
+}
+
+/// What cannot be destroyed, or noted down, for a while: what is put again meanwhile is another copy, which stays.
+#[test]
+fn what_has_expired_and_is_put_again_does_not_go_with_its_day() {
+    block_on(async {
+        let (mut refused, mut taken) = (0, 0);
+        let faults = (0..24).flat_map(|call| [1, 2, 4, u64::MAX].map(|count| Fault::Full(call, count)));
+        for (kind, fault) in faults.flat_map(|fault| [(Kind::Letter, fault), (Kind::Chunk, fault)]) {
+            for is_listed in [true, false] {
+                let put = |number| match kind {
+                    Kind::Letter => letter(1, day(number)),
+                    Kind::Chunk => chunk(1, day(number)),
+                };
+                let sim = Sim::new(0);
+                let store = open(&sim, 0).unwrap();
+                stored(&store, put(0)).await;
+                store.seal(kind).await.unwrap();
+                let today = LIVES.letters.max(LIVES.chunks) + 1;
+                sim.fail(Some(fault));
+                let expired = store.expire(day(today), LIVES).await;
+                sim.fail(None);
+                refused += u32::from(expired == Err(StoreError::NoSpace));
+                let again = store.put(put(today)).await.unwrap();
+                assert!(matches!(again, PutOutcome::Stored | PutOutcome::Full), "{again:?} after {fault:?}");
+                taken += u32::from(again == PutOutcome::Stored);
+                if is_listed {
+                    store.seal(kind).await.unwrap();
+                }
+                drop(store);
+                sim.power_cycle();
+                let store = open(&sim, 1).unwrap();
+                store.expire(day(today), LIVES).await.unwrap();
+                let expected = (again == PutOutcome::Stored).then(|| envelope(1));
+                assert!(got(&store, kind, 1).await == expected, "{kind:?} after {fault:?}, listed: {is_listed}");
+                assert_eq!(store.damage(), Default::default(), "{fault:?}");
+                assert_eq!(store.put(put(today)).await.unwrap() == PutOutcome::Stored, expected.is_none());
+            }
+        }
+        assert!(refused > 20 && taken > 300, "{refused} refused, {taken} taken");
+    });
+}
+
+/// What is destroyed makes the room, unless others take it.
 #[test]
 fn a_store_that_was_stopped_within_an_expiry_opens_on_a_full_disk() {
     block_on(async {
+        use super::super::disk::Disk as _;
         let mut destroyed = 0;
-        for cut in 0..30 {
+        for (cut, others) in (0..30).flat_map(|cut| [(cut, false), (cut, true)]) {
             let sim = Sim::new(cut);
             let store = open(&sim, 0).unwrap();
             stored(&store, letter(1, day(0))).await;
@@ -251,12 +322,23 @@ fn a_store_that_was_stopped_within_an_expiry_opens_on_a_full_disk() {
             drop(store);
             sim.fail(None);
             sim.power_cycle();
-            destroyed += u32::from(is_destroyed(&sim, Kind::Letter));
+            let was_destroyed = is_destroyed(&sim, Kind::Letter);
+            destroyed += u32::from(was_destroyed);
+            for path in sim.files().into_iter().filter(|path| others && path.starts_with("/store/spare")) {
+                sim.remove(&path).unwrap();
+            }
             sim.no_more_space();
-            let opened = open(&sim, 1);
-            assert!(opened.is_ok(), "cut {cut}: {:?}", opened.err());
+            let store = open(&sim, 1).unwrap_or_else(|error| panic!("cut {cut}: {error}"));
+            assert!(!was_destroyed || got(&store, Kind::Letter, 1).await.is_none(), "cut {cut}");
+            sim.space_again();
+            store.expire(day(LIVES.letters + 1), LIVES).await.unwrap();
+            assert!(is_destroyed(&sim, Kind::Letter), "cut {cut}");
+            stored(&store, letter(2, day(LIVES.letters + 1))).await;
+            drop(store);
+            let store = open(&sim, 2).unwrap_or_else(|error| panic!("cut {cut}: {error}"));
+            assert_eq!(got(&store, Kind::Letter, 2).await, Some(envelope(2)), "cut {cut}");
         }
-        assert!(destroyed >= 4, "{destroyed}");
+        assert!(destroyed >= 8, "{destroyed}");
     });
 }
 

@@ -26,6 +26,8 @@ pub(super) enum Fault {
     Broken(u64),
     /// The syncs of files from this number on fail, so many of them.
     BrokenSyncs(u64, u64),
+    /// The same, with want of space for a reason, as of a device that promises more than it has.
+    FullSyncs(u64, u64),
     /// The calls from this number on, so many of them, find no space. Such a call changes nothing.
     Full(u64, u64),
 }
@@ -653,10 +655,13 @@ impl DiskFile for SimFile {
         let mut world = self.sim.world();
         let mut failed = world.call();
         world.syncs += 1;
-        if let Some(Fault::BrokenSyncs(from, count)) = world.fault
-            && (from..from + count).contains(&(world.syncs - 1))
-        {
-            failed = Err((io::Error::other("the disk is broken"), true));
+        let (range, kind) = match world.fault {
+            Some(Fault::BrokenSyncs(from, count)) => (from..from + count, ErrorKind::Other),
+            Some(Fault::FullSyncs(from, count)) => (from..from + count, ErrorKind::StorageFull),
+            _ => (0..0, ErrorKind::Other),
+        };
+        if range.contains(&(world.syncs - 1)) {
+            failed = Err((io::Error::new(kind, "the disk is broken"), true));
         }
         let World { rng, inodes, .. } = &mut *world;
         let inode = &mut inodes[self.inode];

@@ -53,6 +53,45 @@ async fn unread(kind: Kind) -> (Sim, PathBuf) {
     (sim, path)
 }
 
+/// They are no batches, whatever may be missing of them.
+#[test]
+fn bodies_of_what_waits_that_cannot_be_read_keep_nobody_out() {
+    block_on(async {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        for seed in 0..20 {
+            stored(&store, letter(seed, day(0))).await;
+        }
+        let batch = store.seal(Kind::Letter).await.unwrap().unwrap();
+        let listed = records(&sim, &of("letters", 0));
+        for seed in 20..24 {
+            stored(&store, letter(seed, day(0))).await;
+        }
+        drop(store);
+        without_index(&sim);
+        let path = of("letters", 0);
+        let new = records(&sim, &path).into_iter().filter(|position| !listed.contains(position));
+        let bodies: Vec<_> = new.map(|position| (path.as_path(), (position * RECORD / 512) as u64 + 4)).collect();
+        assert_eq!(bodies.len(), 4);
+        sim.spoil(&bodies);
+        let held = read(&sim, Extent::All).listed(Kind::Letter, day(0)).unwrap().ids.len();
+        assert!(held >= 20, "{held}");
+        let store = open(&sim, 1).unwrap();
+        assert_eq!(store.batches(Kind::Letter, day(0)).await.unwrap(), [batch]);
+        for seed in 0..24 {
+            assert_eq!(got(&store, Kind::Letter, seed).await, (seed < 20).then(|| envelope(seed)), "{seed}");
+        }
+        store.close().await.unwrap();
+        drop(store);
+        sim.spoil(&[]);
+        let store = open(&sim, 2).unwrap();
+        for seed in 20..24 {
+            assert_eq!(got(&store, Kind::Letter, seed).await, Some(envelope(seed)), "{seed}");
+        }
+        assert_eq!(store.damage(), Damage::default());
+    });
+}
+
 #[test]
 fn a_block_of_marks_that_cannot_be_read_keeps_nobody_out() {
     block_on(async {

@@ -87,7 +87,12 @@ impl Writer {
         let Some(hash) = hash else { return Ok(Ok(BurnOutcome::Refused)) };
         if !place.burned {
             let mark = Mark { id: *id, burn: hash };
-            let position = match family.write_mark(&*self.home.disk, &mark, self.core.nonce(), self.core.random()) {
+            let write = || family.write_mark(&*self.home.disk, &mark, self.core.nonce(), self.core.random());
+            let written = match write() {
+                Err(error) if error.is_full() && self.make_room()? => write(),
+                other => other,
+            };
+            let position = match written {
                 Ok(position) => position,
                 Err(error) if error.is_full() => return Ok(Err(StoreError::NoSpace)),
                 Err(error) => return Err(error),

@@ -139,7 +139,7 @@ impl Writer {
 
     /// Gives a new envelope its place; `None` if there is no room. So many letters and chunks of its group need one.
     fn stage_put(&mut self, put: NewPut, new: [usize; 2], records: &mut Records) -> Result<Option<Place>, FamilyError> {
-        if !self.has_room(put.kind) {
+        if !self.has_room(put.kind) || self.may_be_haunted() {
             return Ok(None);
         }
         let kind = put.kind;
