@@ -175,6 +175,7 @@ impl<S: Store> Office<S> {
                 shelves::save_directory(&*self.store, &directory).await?;
             }
             shelves::save(&*self.store, &book, &new).await?;
+            shelves::drop_directories(&*self.store, &book, &new).await?;
             self.show(&mut book, new);
         }
         Ok(())
@@ -209,7 +210,7 @@ impl<S: Store> Office<S> {
         Arc::make_mut(&mut new.notes).forget_before(today.minus(self.lives().letters + NOTE_DAYS));
         shelves::forget_mended(&mut new)?;
         shelves::save(&*self.store, &book, &new).await?;
-        shelves::sweep_directories(&*self.store, &new).await?;
+        shelves::sweep(&*self.store, &new).await?;
         self.show(&mut book, new);
         Ok(())
     }

@@ -5,7 +5,6 @@ use super::changes::Changes;
 use super::frames::{To, error, one};
 use super::mirror::Proven;
 use super::{group, mirror};
-use crate::office::Served;
 use crate::shared::Shared;
 use crate::shares::{Holder, Place};
 use crate::store::{Kind, Store};
@@ -19,8 +18,11 @@ use cssr_proto::wire_error::ErrorCode;
 use cssr_proto::{CourierProof, EnvelopeId, Hash};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
+
+/// Bytes of a note.
+type Shown = Arc<OnceLock<Arc<[u8]>>>;
 
 /// An answer that is being made.
 pub(super) type Answering = BoxFuture<'static, Frames>;
@@ -34,8 +36,8 @@ pub(super) struct Requests<S> {
     announcement: Announcement,
     holder: Holder,
     changes: Changes<S>,
-    /// What the last request was answered from, if it was for the directory.
-    shown: Option<Arc<Served>>,
+    /// The note of the directory that the last request is answered with, if it was for one, once its turn has come.
+    shown: Option<Shown>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -110,26 +112,30 @@ impl<S: Store> Requests<S> {
         self.check_role(&request)?;
         self.check_ready(request.kind())?;
         let shared = Arc::clone(&self.shared);
-        let view = shared.office.view();
         // A note that becomes valid between the two requests must not make them contradict each other.
         let shown = self.shown.take();
         let answer = match request {
             Request::Directory => {
-                let served = view.served.as_ref().ok_or(ErrorCode::NotReady)?;
-                self.shown = Some(Arc::clone(served));
-                to.bytes(Arc::clone(&served.directory), &shared.lane)
+                let shown = Shown::default();
+                self.shown = Some(Arc::clone(&shown));
+                to.later(directory(shared, to, shown))
             }
-            Request::Note => {
-                let served = shown.as_ref().or(view.served.as_ref()).ok_or(ErrorCode::NotReady)?;
-                to.bytes(Arc::clone(&served.note), &shared.lane)
-            }
-            Request::Statements => to.bytes(Arc::clone(&view.statements), &shared.lane),
-            Request::Notes => to.bytes(Arc::clone(&view.notes), &shared.lane),
+            Request::Note => to.later(note(shared, to, shown)),
+            // Of the moment at which their turn comes: whoever waits for many of them must not keep one of each moment.
+            Request::Statements => to.later(async move {
+                let statements = Arc::clone(&shared.office.view().statements);
+                Ok(to.bytes(statements, &shared.lane))
+            }),
+            Request::Notes => to.later(async move {
+                let notes = Arc::clone(&shared.office.view().notes);
+                Ok(to.bytes(notes, &shared.lane))
+            }),
             Request::Index(day) => to.later(async move {
                 let index = shared.index.get(&*shared.store, day).await.map_err(|error| shared.store_failed(&error))?;
                 Ok(to.index(index, &shared.lane))
             }),
             Request::Group(asked) => {
+                let view = shared.office.view();
                 let size = view.served.as_ref().ok_or(ErrorCode::NotReady)?.policy.group;
                 group::frames(shared, to, asked, size)
             }
@@ -221,6 +227,22 @@ pub(super) fn by_itself<S: Store>(
 
 pub(super) fn ready(frames: Frames) -> Answering {
     std::future::ready(frames).boxed()
+}
+
+/// `shown` learns of which note it is.
+async fn directory<S: Store>(shared: Arc<Shared<S>>, to: To, shown: Shown) -> Result<Frames, ErrorCode> {
+    let served = shared.office.view().served.clone().ok_or(ErrorCode::NotReady)?;
+    // Nobody else sets it, and only once.
+    let _ = shown.set(Arc::clone(&served.note));
+    Ok(to.bytes(Arc::clone(&served.directory), &shared.lane))
+}
+
+/// The note of the directory that was asked for just before, if one was; the one that is served otherwise.
+async fn note<S: Store>(shared: Arc<Shared<S>>, to: To, shown: Option<Shown>) -> Result<Frames, ErrorCode> {
+    let shown = shown.and_then(|shown| shown.get().cloned());
+    let newest = || shared.office.view().served.as_ref().map(|served| Arc::clone(&served.note));
+    let note = shown.or_else(newest).ok_or(ErrorCode::NotReady)?;
+    Ok(to.bytes(note, &shared.lane))
 }
 
 async fn fetch<S: Store>(shared: Arc<Shared<S>>, to: To, id: EnvelopeId) -> Result<Frames, ErrorCode> {

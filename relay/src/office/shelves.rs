@@ -3,9 +3,12 @@
 use super::notes::{Age, NoteBook};
 use super::{Book, LeftOut, OfficeError, Served, verify};
 use crate::store::{BadName, Shelf, StatementName, Store, StoreError};
-use cssr_proto::{CheckedNote, Directory, Fingerprint, Hash, Note, Pool, PoolError, Roster, SeatStatement, Unverified};
+use cssr_proto::{
+    CheckedNote, Directory, Fingerprint, Hash, Note, Pool, PoolError, Roster, SeatStatement, SeatStatementError,
+    Unverified,
+};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Reads everything and verifies it again: files may have been changed.
@@ -44,7 +47,14 @@ pub(super) async fn read<S: Store>(store: &S, card: Fingerprint) -> Result<Book,
         let taken = SeatStatement::from_bytes(&bytes.flatten().unwrap_or_default())
             .map_err(PoolError::from)
             .and_then(|statement| pool.accept_seat_statement(statement, today));
-        if !matches!(taken, Ok(_) | Err(PoolError::Outdated)) {
+        // What a newer roster has ended, and a crash has kept from being removed, is no damage.
+        let is_over = match &taken {
+            Err(PoolError::Seat(error)) => {
+                matches!(error, SeatStatementError::UnknownSeat | SeatStatementError::Signature)
+            }
+            other => matches!(other, Err(PoolError::Outdated)),
+        };
+        if taken.is_err() && !is_over {
             left_out.push(LeftOut { shelf: Shelf::Seats, name, unreadable });
         }
     }
@@ -102,15 +112,38 @@ pub(super) fn forget_mended(book: &mut Book) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes the directories that no note names any more; none as long as there are notes of which nobody knows what they name.
-pub(super) async fn sweep_directories<S: Store>(store: &S, book: &Book) -> Result<(), StoreError> {
-    if book.left_out.iter().any(LeftOut::is_note) {
+/// Removes the directories that `old` named and no note of `new` does, so that a courier that proposes one after the other does
+/// not fill the disk; none as long as there are notes of which nobody knows what they name.
+pub(super) async fn drop_directories<S: Store>(store: &S, old: &Book, new: &Book) -> Result<(), StoreError> {
+    if new.left_out.iter().any(LeftOut::is_note) {
         return Ok(());
     }
-    let named = book.notes.directories().into_iter().map(directory_name).collect::<Result<Vec<_>, _>>()?;
-    for name in store.statements(Shelf::Directories).await? {
-        if named.binary_search(&name).is_err() {
-            store.delete_statement(Shelf::Directories, name).await?;
+    let named = new.notes.directories();
+    for hash in old.notes.directories().difference(&named) {
+        store.delete_statement(Shelf::Directories, directory_name(*hash)?).await?;
+    }
+    Ok(())
+}
+
+/// Removes what a crash has left in the middle of [`save`] or [`drop_directories`]: what the book does not hold, nor has left
+/// out.
+pub(super) async fn sweep<S: Store>(store: &S, book: &Book) -> Result<(), StoreError> {
+    let held: BTreeSet<_> = contents(book)?.into_keys().collect();
+    let left_out = book.left_out.iter().map(|left| (left.shelf, left.name.clone()));
+    let mut kept: BTreeSet<_> = left_out.chain(held).collect();
+    let mut shelves = vec![Shelf::Rosters, Shelf::Seats, Shelf::Notes, Shelf::ProposedNotes];
+    if !book.left_out.iter().any(LeftOut::is_note) {
+        for hash in book.notes.directories() {
+            kept.insert((Shelf::Directories, directory_name(hash)?));
+        }
+        shelves.push(Shelf::Directories);
+    }
+    for shelf in shelves {
+        for name in store.statements(shelf).await? {
+            let place = (shelf, name);
+            if !kept.contains(&place) {
+                store.delete_statement(place.0, place.1).await?;
+            }
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::client::{Client, id};
 use crate::gate::Gate;
-use crate::office::{DAY, Office, publish_note, publish_roster, publish_seats};
+use crate::office::{self, DAY, Office, publish_note, publish_roster, publish_seats};
 use crate::rig::{Rig, genesis, office, relay_key, relay_public_key};
 use chacha20::ChaCha20Rng;
 use cssr_proto::index::Batch;
@@ -10,8 +10,8 @@ use cssr_proto::publication::{Notes, Statements};
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
 use cssr_proto::wire_error::ErrorCode;
-use cssr_proto::{Directory, SeatStatement};
-use cssr_relay::store::{JournalConfig, JournalStore, OpenError, Quotas};
+use cssr_proto::{CheckedNote, Directory, SeatStatement};
+use cssr_relay::store::{JournalConfig, JournalStore, OpenError, Quotas, Shelf, StatementName, Store as _};
 use cssr_relay::{Config, ManualClock, OfficeError, Relay, StartError};
 use rand_core::SeedableRng as _;
 use std::sync::Arc;
@@ -338,4 +338,76 @@ async fn two_relays_do_not_share_a_folder() {
     let second: Result<JournalStore, OpenError> = open();
     assert!(second.is_err());
     drop(rig);
+}
+
+/// A part of what seats have published makes a directory, too, so there are many.
+#[tokio::test]
+async fn a_courier_that_proposes_one_directory_after_the_other_does_not_fill_the_disk() {
+    let rig = Rig::open().await;
+    let pool = rig.office.pool();
+    let prekeys: Vec<_> = pool.prekeys().collect();
+    let mut courier = rig.courier().await;
+    let kept = async || rig.store.store().statements(Shelf::Directories).await.unwrap().len();
+    assert_eq!((prekeys.len(), kept().await), (4, 1));
+    let key = rig.office.courier_key(0);
+    for parts in 0..15u64 {
+        let some = prekeys.iter().enumerate().filter(|(n, _)| parts >> n & 1 == 1).map(|(_, prekey)| *prekey);
+        let directory = Directory::assemble(pool.roster().unwrap(), pool.seat_keys(), some, DAY).unwrap();
+        let note = directory.sign_note(100 + parts, genesis(), None, office::courier(0), &key).unwrap();
+        let CheckedNote::Proposed(note) = note else { panic!("one signature of two") };
+        assert_eq!(publish(&mut courier, note.bytes(), Some(&directory)).await, Response::Published);
+        assert!(kept().await <= 5, "the valid note's, and those of the last four proposals");
+    }
+    assert_eq!(kept().await, 5);
+    let (_, proposed) = notes(&mut courier).await;
+    assert_eq!(proposed.len(), 4);
+}
+
+/// Otherwise whoever waits for many answers keeps what there was at as many moments.
+#[tokio::test]
+async fn what_is_published_while_answers_wait_is_in_those_that_come_later() {
+    // More than all buffers between here and there hold.
+    const ASKED: usize = 700;
+    let mut rig = Rig::open_with(|config| config.limits.requests_in_flight = 1_000).await;
+    for kind in [Request::Statements, Request::Directory] {
+        let mut client = rig.client().await;
+        for _ in 0..ASKED {
+            client.send(kind.clone()).await;
+        }
+        // So long it takes at most until all of them were read.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        rig.office.add_seat(if matches!(kind, Request::Statements) { 2 } else { 3 });
+        let roster = rig.office.sign_roster();
+        assert_eq!(rig.client().await.ask(publish_roster(&roster)).await, Response::Published);
+        let (note, directory) = (rig.office.note(DAY, genesis()), rig.office.directory(DAY));
+        assert_eq!(publish(&mut rig.courier().await, note.bytes(), Some(&directory)).await, Response::Published);
+        let (first, mut last) = (client.receive().await, None);
+        for _ in 1..ASKED {
+            last = Some(client.receive().await);
+        }
+        assert_eq!(last, Some(rig.client().await.ask(kind.clone()).await), "{kind:?}");
+        assert_ne!(Some(first), last, "{kind:?}");
+    }
+}
+
+/// As a loss of power leaves them that comes while those of a seat are removed which a new roster does not list.
+#[tokio::test]
+async fn statements_of_a_seat_that_is_not_listed_are_no_damage_and_go() {
+    let rig = Rig::open().await;
+    let mut other = office();
+    other.sign_roster();
+    other.add_seat(2);
+    other.sign_roster();
+    let statements = other.seat_statements(2);
+    let there = rig.store.store().statements(Shelf::Seats).await.unwrap();
+    for (number, statement) in statements.into_iter().enumerate() {
+        let name = StatementName::new(format!("left-{number}")).unwrap();
+        rig.store.store().put_statement(Shelf::Seats, name, statement).await.unwrap();
+    }
+    assert_eq!(rig.store.store().statements(Shelf::Seats).await.unwrap().len(), there.len() + 3);
+    let rig = rig.restart().await;
+    assert_eq!(rig.store.store().statements(Shelf::Seats).await.unwrap(), there);
+    assert!(!rig.monitor.health().1.contains(&"store_damaged"));
+    let Response::Statements(shown) = rig.client().await.ask(Request::Statements).await else { panic!("none") };
+    assert_eq!((shown.seat_keys.len(), shown.prekeys.len()), (2, 4));
 }
