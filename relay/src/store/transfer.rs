@@ -84,12 +84,29 @@ pub(crate) trait Sink {
 pub(crate) const SHELVES: [Shelf; 5] =
     [Shelf::Notes, Shelf::ProposedNotes, Shelf::Seats, Shelf::Rosters, Shelf::Directories];
 
+/// Statements by name; `None` for what is damaged.
+type Shelved = Vec<(StatementName, Option<Vec<u8>>)>;
+
+/// How often a shelf is looked at, from which things go while they are read.
+const LOOKS: usize = 100;
+
 /// What stands on a shelf of a store of any engine, by name; `None` for what is damaged. Each is a file, replaced by renaming,
-/// so it is read whole even while a relay writes; one that goes meanwhile is left out.
-pub(crate) fn statements(store: &Path, shelf: Shelf) -> io::Result<Vec<(StatementName, Option<Vec<u8>>)>> {
+/// so it is read whole even while a relay writes. What takes the place of another is there before that goes: if one goes
+/// meanwhile, all are looked for again.
+pub(crate) fn statements(store: &Path, shelf: Shelf) -> io::Result<Shelved> {
     let folder = store.join("statements").join(shelf.folder());
+    for _ in 0..LOOKS {
+        if let Some(found) = statements_in(&folder)? {
+            return Ok(found);
+        }
+    }
+    Err(io::Error::new(ErrorKind::ResourceBusy, "statements come and go too fast to be read; try again"))
+}
+
+/// `None` if one has gone while they were read.
+fn statements_in(folder: &Path) -> io::Result<Option<Shelved>> {
     let entries = match folder.read_dir() {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(Vec::new())),
         other => other?,
     };
     let mut found = Vec::new();
@@ -97,14 +114,14 @@ pub(crate) fn statements(store: &Path, shelf: Shelf) -> io::Result<Vec<(Statemen
         let entry = entry?;
         let Some(name) = entry.file_name().to_str().and_then(|name| StatementName::new(name).ok()) else { continue };
         match read_statement(&entry.path()) {
-            Ok(None) => {}
+            Ok(None) => return Ok(None),
             Ok(whole) => found.push((name, whole)),
             Err(error) if is_damage(&error) => found.push((name, None)),
             Err(error) => return Err(error),
         }
     }
     found.sort_unstable();
-    Ok(found)
+    Ok(Some(found))
 }
 
 impl Outline {
@@ -125,5 +142,50 @@ impl std::fmt::Debug for Held {
             Content::Burned => "Held(burned)",
             Content::Lost => "Held(lost)",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// What a relay does with a roster while somebody reads it.
+    #[test]
+    fn what_takes_the_place_of_another_is_never_missed() {
+        let store = tempfile::tempdir().unwrap();
+        let folder = store.path().join("statements").join(Shelf::Rosters.folder());
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = |number: u32| folder.join(format!("{number:010}"));
+        std::fs::write(file(0), [1; 8]).unwrap();
+        let goes_on = AtomicBool::new(true);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in (0..).take_while(|_| goes_on.load(Ordering::Relaxed)) {
+                    std::fs::write(file(number + 1), [1; 8]).unwrap();
+                    std::fs::remove_file(file(number)).unwrap();
+                }
+            });
+            for _ in 0..3_000 {
+                let found = statements(store.path(), Shelf::Rosters);
+                let is_one = found.as_ref().is_ok_and(|found| !found.is_empty());
+                if !is_one {
+                    goes_on.store(false, Ordering::Relaxed);
+                }
+                assert!(is_one, "{found:?}");
+            }
+            goes_on.store(false, Ordering::Relaxed);
+        });
+    }
+
+    #[test]
+    fn what_comes_and_goes_all_the_time_is_an_error() {
+        let store = tempfile::tempdir().unwrap();
+        let folder = store.path().join("statements").join(Shelf::Notes.folder());
+        std::fs::create_dir_all(&folder).unwrap();
+        // Listed, and never there.
+        std::os::unix::fs::symlink("nowhere", folder.join("note")).unwrap();
+        assert_eq!(statements(store.path(), Shelf::Notes).unwrap_err().kind(), ErrorKind::ResourceBusy);
+        assert!(statements(store.path(), Shelf::Seats).unwrap().is_empty());
     }
 }

@@ -98,6 +98,22 @@ impl Place {
 
     /// The same without those that are damaged.
     fn whole_statements(&self, damaged: &mut Vec<(Shelf, StatementName)>) -> Result<Statements, TransferError> {
+        let notes = || {
+            let notes = statements(&self.directory, Shelf::Notes).map_err(at(&self.directory))?;
+            Ok::<_, TransferError>(notes.into_iter().map(|(name, _)| name).collect::<Vec<_>>())
+        };
+        loop {
+            let before = notes()?;
+            damaged.clear();
+            let all = self.statements_now(damaged)?;
+            // A proposal that becomes a valid note while the two shelves are read would be on neither.
+            if notes()? == before {
+                return Ok(all);
+            }
+        }
+    }
+
+    fn statements_now(&self, damaged: &mut Vec<(Shelf, StatementName)>) -> Result<Statements, TransferError> {
         let mut all = Vec::new();
         for shelf in SHELVES {
             for (name, bytes) in statements(&self.directory, shelf).map_err(at(&self.directory))? {
