@@ -17,6 +17,10 @@ use cssr_proto::Day;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// After which alarms are told again.
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// What may be told of one relay. A copy tells of the same relay.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +43,8 @@ struct Figures {
     chunks: Listed,
     connections: Totals,
     day: Option<Day>,
+    /// When all alarms were told last.
+    told: Duration,
     alarms: BTreeSet<Alarm>,
     left: Left,
 }
@@ -60,7 +66,10 @@ struct Left {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circumstances {
     pub(crate) today: Day,
-    pub(crate) clock_doubted: bool,
+    /// On a clock that never goes back.
+    pub(crate) elapsed: Duration,
+    /// Since when the wall clock is not believed, if it is not.
+    pub(crate) doubted: Option<Duration>,
     pub(crate) found: Found,
 }
 
@@ -95,7 +104,11 @@ impl Monitor {
     pub(crate) fn look(&self, view: &View, now: Circumstances) {
         let alarms = alarm::all(view, now);
         let mut figures = self.lock();
-        let again = figures.day != Some(now.today);
+        // Also while the day stands still.
+        let again = figures.day != Some(now.today) || now.elapsed.saturating_sub(figures.told) >= A_DAY;
+        if again {
+            figures.told = now.elapsed;
+        }
         for alarm in alarms.iter().filter(|alarm| again || !figures.alarms.contains(alarm)) {
             alarm.tell();
         }

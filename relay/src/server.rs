@@ -30,6 +30,11 @@ pub enum RunError {
     /// It did not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The task that lists batches and destroys what has expired has failed. What was acknowledged is safe.
+    #[error(
+        "a fault of the program has ended what lists batches and destroys what has expired; nothing is served without it, start the relay again"
+    )]
+    Sealer,
     /// The store could not be closed in good order. What was acknowledged is safe.
     #[error("the store could not be closed in good order: {0}")]
     Close(#[source] StoreError),
@@ -108,7 +113,7 @@ impl<S: Store> Relay<S> {
     /// Serves until `shutdown` ends, then answers what is in flight, closes the store and returns.
     ///
     /// # Errors
-    /// [`RunError::Close`].
+    /// [`RunError::Close`], [`RunError::Sealer`].
     pub async fn serve(
         self,
         listener: impl Into<Listeners>,
@@ -117,14 +122,16 @@ impl<S: Store> Relay<S> {
         let Self { shared, commands, due, handle: _handle } = self;
         let mut listeners = listener.into();
         let only_way = listeners.is_one_of_this_machine();
-        let sealer = tokio::spawn(sealer::run(Arc::clone(&shared), commands, due));
+        let mut sealer = tokio::spawn(sealer::run(Arc::clone(&shared), commands, due));
         let cover = tokio::spawn(cover::run(Arc::clone(&shared.store)));
         let (stop, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
         tokio::pin!(shutdown);
-        loop {
+        let has_failed = loop {
             tokio::select! {
-                () = &mut shutdown => break,
+                () = &mut shutdown => break false,
+                // It goes on for as long as there is a handle, which there is.
+                _ = &mut sealer => break true,
                 accepted = listeners.accept() => match accepted {
                     Ok(Accepted { stream, peer, listener }) => match shared.enter(peer, listener, only_way) {
                         Some((holder, place)) => {
@@ -140,7 +147,7 @@ impl<S: Store> Relay<S> {
                 },
                 Some(_) = connections.join_next() => {}
             }
-        }
+        };
         drop(listeners);
         // Every connection holds a receiver, or has ended.
         let _ = stop.send(true);
@@ -154,12 +161,13 @@ impl<S: Store> Relay<S> {
         // What was posted last may have nobody left who waits for it.
         let until = until.max(Instant::now() + LAST_WORKS);
         let _ = tokio::time::timeout_at(until, shared.works.finished()).await;
-        for task in [sealer, cover] {
+        for task in [(!has_failed).then_some(sealer), Some(cover)].into_iter().flatten() {
             task.abort();
             // Cancelled, as was asked for; there is no other result.
             let _ = task.await;
         }
-        shared.store.close().await.map_err(RunError::Close)
+        shared.store.close().await.map_err(RunError::Close)?;
+        if has_failed { Err(RunError::Sealer) } else { Ok(()) }
     }
 }
 

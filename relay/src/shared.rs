@@ -19,8 +19,8 @@ use cssr_proto::keys::RelaySecretKey;
 use cssr_proto::session::Announcement;
 use cssr_proto::wire_error::ErrorCode;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// One relay, while it runs.
@@ -50,7 +50,8 @@ pub(crate) struct Shared<S> {
     pub(crate) works: Works,
     pub(crate) trouble: Trouble,
     room: Quotas,
-    clock_jumped: AtomicBool,
+    /// Since when the clock is not believed, if it is not.
+    doubted: Mutex<Option<Duration>>,
 }
 
 /// Why a relay does not start.
@@ -113,7 +114,7 @@ impl<S: Store> Shared<S> {
             works: Works::default(),
             trouble,
             room,
-            clock_jumped: AtomicBool::new(false),
+            doubted: Mutex::default(),
         })
     }
 
@@ -165,9 +166,11 @@ impl<S: Store> Shared<S> {
 
     /// Looks for what should alarm somebody.
     pub(crate) async fn look(&self) {
+        let doubted = *self.doubted();
         let now = Circumstances {
             today: self.today.get(),
-            clock_doubted: self.clock_jumped.load(Ordering::Relaxed),
+            elapsed: self.clock.elapsed(),
+            doubted,
             found: self.trouble.found(self.room, self.store.free().await),
         };
         self.monitor.look(&self.office.view(), now);
@@ -176,18 +179,25 @@ impl<S: Store> Shared<S> {
     /// Goes on to the clock's day; tells whether that is another one. A clock that is not believed is told of once.
     pub(crate) fn follow_clock(&self) -> bool {
         let followed = self.today.follow(&*self.clock, self.limits.day_jump);
+        let mut doubted = self.doubted();
         if let Err(jump) = &followed
-            && !self.clock_jumped.load(Ordering::Relaxed)
+            && doubted.is_none()
         {
             tracing::error!(%jump, "the relay keeps its day");
         }
         // A day of tolerance, for clocks that are set back a little at midnight.
         let waits = self.today.get().since(self.clock.day()) > 1;
-        if waits && !self.clock_jumped.load(Ordering::Relaxed) {
+        if waits && doubted.is_none() {
             let (day, clock) = (self.today.get(), self.clock.day());
             tracing::error!(%day, %clock, "the clock is behind: nothing expires until it has caught up with the relay's day");
         }
-        self.clock_jumped.store(followed.is_err() || waits, Ordering::Relaxed);
+        let since = doubted.unwrap_or_else(|| self.clock.elapsed());
+        *doubted = (followed.is_err() || waits).then_some(since);
         followed.unwrap_or(false)
+    }
+
+    /// A moment that a panic left behind is whole.
+    fn doubted(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.doubted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

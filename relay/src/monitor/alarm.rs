@@ -1,6 +1,6 @@
 //! What somebody must see to.
 
-use super::{Circumstances, Health};
+use super::{A_DAY, Circumstances, Health};
 use crate::office::View;
 use crate::store::Kind;
 use crate::trouble::{Found, Room};
@@ -16,14 +16,31 @@ const DAYS_AHEAD: u32 = 14;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Alarm {
     NoNote,
-    NoteLapses { last: Day },
-    NoteLapsed { last: Day },
-    RosterLapses { last: Day },
-    RosterLapsed { last: Day },
-    SeatsLapse { seats: usize, first: Day },
-    SeatsLeftOut { seats: usize },
-    DesksMute { desks: usize },
+    NoteLapses {
+        last: Day,
+    },
+    NoteLapsed {
+        last: Day,
+    },
+    RosterLapses {
+        last: Day,
+    },
+    RosterLapsed {
+        last: Day,
+    },
+    SeatsLapse {
+        seats: usize,
+        first: Day,
+    },
+    SeatsLeftOut {
+        seats: usize,
+    },
+    DesksMute {
+        desks: usize,
+    },
     ClockDoubted,
+    /// For so long that the day is another one by any clock.
+    ClockDoubtedLong,
     StoreFailed,
     StoreDamaged,
     DiskNearlyFull,
@@ -34,7 +51,7 @@ pub(super) enum Alarm {
 
 /// Everything that somebody must see to now.
 pub(super) fn all(view: &View, now: Circumstances) -> BTreeSet<Alarm> {
-    let Circumstances { today, clock_doubted, found } = now;
+    let Circumstances { today, elapsed, doubted, found } = now;
     let note = match &view.served {
         None => Some(Alarm::NoNote),
         Some(served) => {
@@ -62,7 +79,10 @@ pub(super) fn all(view: &View, now: Circumstances) -> BTreeSet<Alarm> {
     let mut mute_desks = seats.mute_desks;
     mute_desks.extend(view.served.iter().flat_map(|served| &served.mute_desks));
     let mute = (!mute_desks.is_empty()).then_some(Alarm::DesksMute { desks: mute_desks.len() });
-    let clock = clock_doubted.then_some(Alarm::ClockDoubted);
+    let clock = doubted.map(|since| match elapsed.saturating_sub(since) < A_DAY {
+        true => Alarm::ClockDoubted,
+        false => Alarm::ClockDoubtedLong,
+    });
     let Found { failed, damaged, disk, letters, chunks } = found;
     let store = [failed.then_some(Alarm::StoreFailed), damaged.then_some(Alarm::StoreDamaged)];
     let room = |room, little, none| match room {
@@ -115,7 +135,7 @@ impl Alarm {
             Self::SeatsLapse { .. } => "seats_lapse",
             Self::SeatsLeftOut { .. } => "seats_left_out",
             Self::DesksMute { .. } => "desks_mute",
-            Self::ClockDoubted => "clock_doubted",
+            Self::ClockDoubted | Self::ClockDoubtedLong => "clock_doubted",
             Self::StoreFailed => "store_failed",
             Self::StoreDamaged => "store_damaged",
             Self::DiskNearlyFull => "disk_nearly_full",
@@ -133,6 +153,7 @@ impl Alarm {
             | Self::NoteLapsed { .. }
             | Self::RosterLapsed { .. }
             | Self::DesksMute { .. }
+            | Self::ClockDoubtedLong
             | Self::StoreFailed
             | Self::DiskFull
             | Self::Full(Kind::Letter) => Health::Failing,
@@ -179,6 +200,9 @@ impl fmt::Display for Alarm {
             ),
             Self::DesksMute { desks } => write!(f, "{desks} desks have no seat with keys: nobody can send to them"),
             Self::ClockDoubted => f.write_str("the clock says a day that is not believed; the relay keeps its own"),
+            Self::ClockDoubtedLong => f.write_str(
+                "for more than a day the clock has said days that are not believed: couriers refuse a relay that keeps another day, and nobody can send once its note has lapsed",
+            ),
             Self::StoreFailed => {
                 f.write_str("the store has failed: nothing is acknowledged until the relay is started again")
             }

@@ -196,6 +196,26 @@ async fn a_clock_that_is_not_believed_is_an_alarm() {
     assert_eq!(alarms(&rig.monitor), (Health::Good, vec![]));
 }
 
+/// Couriers refuse a relay whose day is not theirs, so its note lapses, which it does not notice by its own day.
+#[tokio::test]
+async fn a_clock_that_is_not_believed_for_a_day_is_a_failure() {
+    for wrong in [DAY.plus(100), DAY.minus(40)] {
+        let rig = opened().await;
+        rig.clock.set_day(wrong);
+        rig.handle.tick().await;
+        assert_eq!(alarms(&rig.monitor), (Health::Warning, vec!["clock_doubted"]));
+        for hours in [23, 1, 24] {
+            rig.clock.advance(Duration::from_secs(hours * 3_600));
+            rig.handle.tick().await;
+            let health = if hours == 23 { Health::Warning } else { Health::Failing };
+            assert_eq!(alarms(&rig.monitor), (health, vec!["clock_doubted"]), "{wrong}, {hours}");
+        }
+        rig.clock.set_day(DAY);
+        rig.handle.tick().await;
+        assert_eq!(alarms(&rig.monitor), (Health::Good, vec![]));
+    }
+}
+
 #[tokio::test]
 async fn a_store_that_failed_is_an_alarm_until_the_relay_is_started_again() {
     let rig = opened().await;

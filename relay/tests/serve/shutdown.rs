@@ -3,16 +3,20 @@
 use crate::client::{Client, envelope, id, letter};
 use crate::gate::Gate;
 use crate::office::DAY;
-use crate::rig::{Rig, office, relay_public_key};
+use crate::rig::{Rig, memory_store, office, relay_key, relay_public_key};
 use chacha20::ChaCha20Rng;
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
-use cssr_relay::ManualClock;
 use cssr_relay::store::{JournalConfig, JournalStore, Kind, Quotas, Store as _};
+use cssr_relay::{Clock, Config, ManualClock, Relay, RunError};
 use rand_core::SeedableRng as _;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::Barrier;
+use tokio::time::timeout;
 
 const WRITERS: u64 = 4;
 
@@ -120,4 +124,34 @@ async fn sessions_that_only_exist_do_not_hold_the_relay_up() {
     stopping.await.unwrap();
     assert!(begun.elapsed() < std::time::Duration::from_secs(5));
     drop(greeting);
+}
+
+/// A clock of which nobody can await more than some moments.
+struct Breaks(AtomicU64);
+
+impl Clock for Breaks {
+    fn wall(&self) -> Duration {
+        Duration::from_secs(u64::from(DAY.0) * 86_400)
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep_until(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        assert!(self.0.fetch_sub(1, Ordering::Relaxed) > 0, "a fault");
+        Box::pin(tokio::time::sleep(Duration::from_millis(1)))
+    }
+}
+
+/// It would go on to acknowledge what is never listed, and to keep what should be destroyed.
+#[tokio::test]
+async fn a_relay_whose_sealer_has_ended_ends_too() {
+    let config = Config::new(office().card(), relay_key());
+    let store = Gate::closing(memory_store());
+    let (relay, _handle) = Relay::start(store, config, Arc::new(Breaks(AtomicU64::new(3)))).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let serving = relay.serve(listener, std::future::pending());
+    let ended = timeout(Duration::from_secs(30), serving).await.expect("it ends");
+    assert!(matches!(ended, Err(RunError::Sealer)), "{ended:?}");
 }
