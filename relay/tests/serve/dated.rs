@@ -6,6 +6,7 @@ use cssr_relay::store::{JournalConfig, JournalStore, SledConfig, SledStore, Stor
 use cssr_relay::{Clock, Config, ConfigFile, Engine, Relay, SystemClock, read_key_file};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
+use std::fs::File;
 use std::io::{BufRead as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,10 +18,15 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Set for the child: the folder of its relay.toml, and its first day.
 const FOLDER: &str = "CSSR_SERVE_DATED_FOLDER";
 const DAY: &str = "CSSR_SERVE_DATED_DAY";
+/// What it logs at its loudest, in the same folder.
+pub const LOG: &str = "log";
 /// After this a test fails rather than hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -90,6 +96,10 @@ impl Dated {
 fn child() {
     let Ok(folder) = std::env::var(FOLDER) else { return };
     let day = std::env::var(DAY).unwrap().parse().unwrap();
+    let log = File::create(Path::new(&folder).join(LOG)).unwrap();
+    let layer = tracing_subscriber::fmt::layer().with_writer(log).with_ansi(false).without_time();
+    let ours = Targets::new().with_target("cssr_relay", LevelFilter::TRACE);
+    tracing_subscriber::registry().with(layer).with(ours).init();
     let file = ConfigFile::read(&PathBuf::from(folder).join("relay.toml")).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (directory, quotas, relay) = (file.data.clone(), file.quotas, read_key_file(&file.key_file).unwrap().public());

@@ -2,6 +2,7 @@
 
 use crate::certificate::{Authority, tls};
 use crate::client::{Client, burn_key, chunk, envelope, error, id, letter, websocket};
+use crate::dated::{Dated, LOG};
 use crate::office::{Office, publish_note, publish_seats};
 use crate::process::{Running, SEAL_AT_ONCE, configured, path, run, today};
 use chacha20::ChaCha20Rng;
@@ -60,10 +61,14 @@ impl Secrets {
         self.add(&envelope(seed)[16_240..]);
     }
 
-    /// The keys of the days, two in each file, after the length that stands in front of them.
+    /// The keys of the days: two in each file, after the length that stands in front of them; of plain sled, one and nothing else.
     fn add_day_keys(&mut self, folder: &Path) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            if bytes.len() == 32 {
+                self.add(&bytes);
+                continue;
+            }
             assert_eq!(bytes[..4], 64u32.to_be_bytes());
             self.add(&bytes[4..36]);
             self.add(&bytes[36..68]);
@@ -148,17 +153,17 @@ fn a_slip_in_any_form_would_be_seen() {
 
 #[tokio::test]
 async fn the_log_says_nothing_about_anybody_even_at_its_loudest() {
-    says_nothing(&["--log", "trace"]).await;
+    says_nothing("journal", &["--log", "trace"]).await;
 }
 
 #[tokio::test]
 async fn nor_does_it_in_json() {
-    says_nothing(&["--log", "trace", "--log-format", "json"]).await;
+    says_nothing("journal", &["--log", "trace", "--log-format", "json"]).await;
 }
 
-async fn says_nothing(arguments: &[&str]) {
+async fn says_nothing(engine: &str, arguments: &[&str]) {
     let (folder, office, key) = configured(&format!(
-        "{SEAL_AT_ONCE}letters_max = {LETTERS_MAX}\nchunk_effort = 1\nrequests_in_flight = 8\nletters_in_flight = 1\n\
+        "store = \"{engine}\"\n{SEAL_AT_ONCE}letters_max = {LETTERS_MAX}\nchunk_effort = 1\nrequests_in_flight = 8\nletters_in_flight = 1\n\
          silence_timeout = \"2s\"\nping_interval = \"200ms\"\n\
          tls_listen = \"127.0.0.1:0\"\ntls_certificate = \"certificate.pem\"\ntls_key = \"key.pem\"\n"
     ))
@@ -176,9 +181,14 @@ async fn says_nothing(arguments: &[&str]) {
     day.courier_drains().await;
     day.peers_speak_nonsense().await;
     day.peers_speak_tls().await;
-    day.the_disk_goes_bad().await;
+    let mut all: BTreeSet<u16> = (1..=13).collect();
+    if engine == "journal" {
+        day.the_disk_goes_bad().await;
+    } else {
+        // sled has read everything by now.
+        all.remove(&ErrorCode::StorageFailed.number());
+    }
     let Day { mut secrets, refused, .. } = day;
-    let all: BTreeSet<u16> = (1..=13).collect();
     assert_eq!(refused, all, "not every kind of error happened");
 
     let key_file = std::fs::read_to_string(folder.path().join("relay.key")).unwrap();
@@ -188,13 +198,26 @@ async fn says_nothing(arguments: &[&str]) {
     // Of letters and of chunks.
     let before = secrets.bytes.len();
     secrets.add_day_keys(&data.join("keys"));
-    assert!(secrets.bytes.len() >= before + 4, "there are no day keys");
+    let each = if engine == "journal" { 2 } else { 1 };
+    assert!(secrets.bytes.len() >= before + 2 * each, "there are no day keys");
 
     let log = relay.stop("-TERM").await;
     assert!(log.contains("a new roster") && log.contains("sealed a batch"), "nothing was logged: {log}");
     secrets.must_not_be_in(&log);
     for line in log.lines() {
         assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
+    }
+}
+
+#[tokio::test]
+async fn nor_with_plain_sled() {
+    says_nothing("sled", &["--log", "trace"]).await;
+}
+
+#[tokio::test]
+async fn nor_when_days_pass_or_should() {
+    for engine in ["journal", "sled"] {
+        passes(engine).await;
     }
 }
 
@@ -206,6 +229,58 @@ async fn nor_when_things_fail() {
 #[tokio::test]
 async fn nor_in_json_when_things_fail() {
     fails(&["--log", "trace", "--log-format", "json"]).await;
+}
+
+/// Days that pass and expire, clocks that are wrong both ways, an office whose keys and notes lapse, and statements that are
+/// found to be another's.
+async fn passes(engine: &str) {
+    let (folder, office, key) = configured(&format!("store = \"{engine}\"\n{SEAL_AT_ONCE}")).await;
+    let (folder, mut secrets, mut office) = (folder.path(), Secrets::default(), office.with_lives(2, 1));
+    let genesis = Head::genesis(letter_genesis(&key));
+    let day = today();
+    let mut relay = Dated::start(folder, day).await;
+    let address = relay.address;
+    office.open(async || Client::connect(address).await, genesis).await;
+    for passed in 0..5 {
+        let mut client = relay.client().await;
+        secrets.add_client(&client);
+        for seed in 10 * passed..10 * passed + 3 {
+            secrets.add_envelope(seed);
+            assert_eq!(client.ask(letter(seed)).await, Response::Posted);
+        }
+        secrets.add_day_keys(&folder.join("data/keys"));
+        relay.say(day.plus(passed as u32 + 1)).await;
+        relay.took_up(day.plus(passed as u32 + 1)).await;
+    }
+    for wrong in [day.plus(100), day.plus(5), day.minus(40), day.plus(5)] {
+        relay.say(wrong).await;
+        relay.took_up(wrong).await;
+    }
+    relay.kill().await;
+    let log = std::fs::read_to_string(folder.join(LOG)).unwrap();
+    for told in [
+        "what is older than its life is destroyed",
+        "the relay keeps its day",
+        "the clock is behind",
+        "the couriers have not renewed the note",
+        "sealed a batch",
+        "an alarm is over",
+    ] {
+        assert!(log.contains(told), "not told: {told}: {log}");
+    }
+    secrets.must_not_be_in(&log);
+
+    // Statements of seats that no roster lists, and bytes that are none.
+    let statements = folder.join("data/statements/seats");
+    let name = std::fs::read_dir(&statements).unwrap().next().unwrap().unwrap().file_name();
+    secrets.add(&envelope(77)[..300]);
+    std::fs::write(statements.join("strange"), &envelope(77)[..300]).unwrap();
+    std::fs::copy(statements.join(name), statements.join("another")).unwrap();
+    let relay = Dated::start(folder, day.plus(5)).await;
+    relay.kill().await;
+    let log = std::fs::read_to_string(folder.join(LOG)).unwrap();
+    assert!(log.contains("do not verify and are left out"), "{log}");
+    secrets.must_not_be_in(&log);
 }
 
 /// Whatever a relay has to complain of: a certificate, its disk, peers that stay, what it finds when it starts again; and what

@@ -4,7 +4,9 @@ use crate::client::letter;
 use crate::process::{Running, SEAL_AT_ONCE, configured, initialised, path, program, run, today};
 use chacha20::ChaCha20Rng;
 use cssr_proto::index::{Head, letter_genesis};
+use cssr_proto::request::Request;
 use cssr_proto::response::Response;
+use cssr_proto::wire_error::ErrorCode;
 use cssr_relay::store::{JournalConfig, JournalStore, Lives, Quotas, Store as _};
 use rand_core::SeedableRng as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -151,7 +153,9 @@ async fn a_second_relay_on_the_same_folder_is_refused() {
     let relay = Running::start(folder.path(), &[]).await;
     let (output, out, err) = run(&["serve", "--config", path(folder.path())]).await;
     assert_eq!((output.status.code(), out.as_str()), (Some(1), ""), "{err}");
-    assert!(err.contains("data"), "{err}");
+    assert!(err.contains("data") && err.contains("another relay has this store open"), "{err}");
+    let mut client = relay.client().await;
+    assert_eq!(client.refused(Request::Note).await, ErrorCode::NotReady, "the first one goes on");
     relay.stop("-TERM").await;
 }
 
