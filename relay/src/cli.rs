@@ -47,7 +47,8 @@ enum Command {
     Forward(Forward),
     /// Look for everything that is wrong with relay.toml and with the files that it names, and change nothing.
     CheckConfig(CheckConfig),
-    /// Read every byte of the store, tell what is damaged, and change nothing. The relay must be stopped.
+    /// Read every byte of the store, and tell what is damaged. The relay must be stopped. A store on sled is opened for it,
+    /// and mended as at a start; nothing else is changed.
     Check(Check),
     /// Write everything that the store holds into one new file, for another engine. The relay must be stopped.
     Export(Export),

@@ -45,10 +45,15 @@ impl Forwarder {
 
     /// A connection whose first word was said.
     async fn connect(&self) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(b"hello").await.unwrap();
-        stream
+        connect(self.address).await
     }
+}
+
+/// A connection whose first word was said.
+async fn connect(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"hello").await.unwrap();
+    stream
 }
 
 async fn listening() -> (TcpListener, SocketAddr) {
@@ -325,6 +330,41 @@ async fn one_of_several_ways_in_leaves_places_to_the_others() {
     client.write_all(b"hello").await.unwrap();
     accept(&relay).await;
     forwarder.stop().await;
+}
+
+#[tokio::test]
+async fn each_way_in_may_have_a_limit_of_its_own() {
+    let (relay, address) = listening().await;
+    let ((first, one), (second, other)) = (listening().await, listening().await);
+    let limits =
+        ForwardLimits { connections: 20, listener_connections: 3, shutdown_timeout: SOON, ..ForwardLimits::default() };
+    let config = ForwardConfig { relays: vec![address.to_string().parse().unwrap()], limits };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(forward(Listeners::from(first).and_plain(second), config, async { drop(stopped.await) }));
+    let mut held = Vec::new();
+    for (address, free) in [(one, 3), (other, 3), (one, 0), (other, 0)] {
+        let (before, mut away) = (held.len(), 0);
+        for _ in 0..5 {
+            let mut client = connect(address).await;
+            tokio::select! {
+                at_relay = accept(&relay) => held.push((client, at_relay)),
+                _ = ends(&mut client) => away += 1,
+            }
+        }
+        assert_eq!((held.len() - before, away), (free, 5 - free));
+    }
+    // Who goes leaves the place to another by the same way.
+    drop(held.remove(0));
+    let mut client = loop {
+        let mut client = connect(one).await;
+        tokio::select! {
+            _ = accept(&relay) => break client,
+            _ = ends(&mut client) => tokio::task::yield_now().await,
+        }
+    };
+    client.write_all(b"more").await.unwrap();
+    let _ = stop.send(());
+    task.await.unwrap();
 }
 
 #[tokio::test]
