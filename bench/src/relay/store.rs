@@ -63,10 +63,6 @@ async fn first_day(options: &Options, rounds: &mut Rounds) -> Result<(), RelayFa
 async fn round_of<E: Engine>(options: &Options, round: usize, rounds: &mut Rounds) -> Result<(), RelayFailure> {
     let folder = options.folder()?;
     let name = name::<E>;
-    for per_sync in [1, WRITERS] {
-        let appended = disk::append(folder.path(), per_sync, options.time)?;
-        rounds.add(name(&format!("disk.append.{per_sync}")), "records/s", appended.rate);
-    }
     let store = Arc::new(<E as Engine>::open(folder.path())?);
     if E::NAME == engine::Default::NAME {
         engine::age(&store, (SPACE * options.time.as_secs_f64()) as u64).await?;
@@ -74,8 +70,11 @@ async fn round_of<E: Engine>(options: &Options, round: usize, rounds: &mut Round
     for writers in [1, WRITERS] {
         // Opens files, takes space, and tells how many puts share a sync.
         let (_, per_sync) = put(&store, writers, options.time / 4).await?;
+        let many = per_sync.round() as usize;
+        let appended = disk::append(folder.path(), many, options.time)?;
+        rounds.add(name(&format!("disk.append.{writers}")), "records/s", appended.rate);
         forget(folder.path())?;
-        let pattern = || disk::pattern(folder.path(), per_sync.round() as usize, options.time);
+        let pattern = || disk::pattern(folder.path(), many, options.time);
         // Which goes first changes from round to round.
         let early = round.is_multiple_of(2).then(pattern).transpose()?;
         let (written, spent) = (cpu::written_by_this_process()?, cpu::of_this_process());

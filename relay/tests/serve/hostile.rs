@@ -1,6 +1,7 @@
 //! Fifty clients that do their worst, and senders who come all the same.
 //!
-//! `CSSR_FLOOD_SECONDS=60` makes it a long run. What honest senders notice of it is measured by `cargo xtask bench relay`.
+//! `CSSR_FLOOD_SECONDS=60` makes it a long run, as CI does. What honest senders notice of it is measured by
+//! `cargo xtask bench relay`.
 
 use crate::client::{Client, chunk, envelope, id, letter};
 use crate::kill::watch_for;
