@@ -48,6 +48,7 @@ mod tests;
 
 pub(crate) use builder::JournalBuilder;
 pub(crate) use check::check as check_journal;
+pub(super) use disk::is_bad_block;
 pub(crate) use reader::{Extent, JournalReader};
 pub use recover::Damage;
 pub(crate) use statements::{is_damage, read_statement, statement_file};

@@ -245,7 +245,7 @@ fn write_zeros(file: &File, offset: u64, length: u64) -> io::Result<()> {
 
 /// Whether a read failed because what it should read has gone bad: the disk, or a file system with checksums, says so. It is
 /// damage like bytes that are not as they were written.
-pub(super) fn is_bad_block(error: &io::Error) -> bool {
+pub(in crate::store) fn is_bad_block(error: &io::Error) -> bool {
     const BAD: [Errno; 5] = [Errno::IO, Errno::NODATA, Errno::BADMSG, Errno::UCLEAN, Errno::ILSEQ];
     error.raw_os_error().is_some_and(|code| BAD.contains(&Errno::from_raw_os_error(code)))
 }

@@ -1,5 +1,6 @@
 //! Files that survive a loss of power, and files that must not come back.
 
+use rustix::fs::{Advice, fadvise};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -45,6 +46,22 @@ pub(super) fn sync_tree(path: &Path) -> io::Result<()> {
     }
     sync_folder(path)?;
     path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Makes sure that what is read of every file in a folder is on the disk, before it counts. What was written and not synced
+/// counts from now on, so it must last; and after a sync that failed the system may remember what the disk does not have.
+pub(super) fn settle_tree(path: &Path) -> io::Result<()> {
+    for entry in path.read_dir()? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            settle_tree(&entry.path())?;
+        } else {
+            let file = File::open(entry.path())?;
+            file.sync_all()?;
+            fadvise(&file, 0, None, Advice::DontNeed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file that is there whole or not at all, in the place of what was there, readable by its owner only.

@@ -180,6 +180,7 @@ fn open_volume(home: &Home, entry: &Entry, key: DayKey, syncs: &Arc<AtomicU64>) 
         // sled would make a new one.
         return Err(failed("its file is missing".into()));
     }
+    files::settle_tree(&folder).map_err(io("open the database of a day"))?;
     // sled panics on some damage.
     let volume = catch_unwind(AssertUnwindSafe(|| Volume::open(&folder, id, key, syncs)))
         .map_err(|_| failed("it panicked".into()))?
@@ -226,6 +227,9 @@ impl Recovery {
             self.ledger.publish(kind, Arc::new(batch));
         }
         self.ledger.set_head(kind, head);
+        // What waits on a day that the chain has left cannot be listed any more. No store comes to that by itself, but one that
+        // was made of a damaged one may.
+        self.ledger.strand(kind);
         Ok(())
     }
 }

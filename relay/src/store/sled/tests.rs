@@ -8,9 +8,12 @@ use super::super::conformance::{
 };
 use super::super::{Kind, PutOutcome, Quotas, Shelf, StatementName, Store, StoreError};
 use super::recover::check_chain;
+use super::transfer::SledBuilder;
 use super::{OpenError, SledConfig, SledStore, VolumeId};
+use crate::store::transfer::{Content, Held, Outline, Sink as _};
 use chacha20::ChaCha20Rng;
-use cssr_proto::index::{Batch, Head, letter_genesis};
+use cssr_proto::Hash;
+use cssr_proto::index::{Batch, Head, chunk_genesis, letter_genesis};
 use cssr_proto::keys::RelayPublicKey;
 use rand_core::SeedableRng as _;
 use std::path::{Path, PathBuf};
@@ -371,6 +374,46 @@ async fn the_heads_are_safe_before_a_day_is_destroyed() {
     assert_eq!(store.latest_day().await.unwrap(), day(101));
     store.expire(day(101), LIVES).await.unwrap();
     assert_eq!(got(&store, Kind::Letter, 50).await, None);
+}
+
+/// sled panics when it cannot sync what it closes.
+#[tokio::test]
+async fn a_day_that_cannot_be_closed_is_destroyed_all_the_same() {
+    let mut folders = Folders::default();
+    let store = filled(&mut folders).await;
+    stored(&store, letter(51, day(40))).await;
+    for volume in store.core.state().volumes.values().filter(|volume| volume.id().day == day(0)) {
+        volume.break_drop.store(true, Ordering::Relaxed);
+    }
+    store.expire(day(40), LIVES).await.unwrap();
+    store.expire(day(41), LIVES).await.unwrap();
+    let keys = files(&folders.path().join("store/keys"));
+    assert!(!keys.iter().any(|key| key.to_string_lossy().contains("20000")), "{keys:?}");
+    drop(store);
+    let store = folders.try_open(AMPLE).unwrap();
+    assert_eq!(got(&store, Kind::Letter, 51).await, Some(envelope(51)));
+}
+
+/// As it is made of a journal that has lost the batch that listed it.
+#[tokio::test]
+async fn what_waits_on_a_day_that_the_chain_has_left_keeps_nothing_from_being_listed() {
+    let folder = TempDir::new().unwrap();
+    let config = SledConfig { directory: folder.path().join("store"), relay: relay_key(), quotas: AMPLE };
+    let mut builder = Box::new(SledBuilder::new(&config, ChaCha20Rng::seed_from_u64(1)).unwrap());
+    let head = Head::new(1, day(1), Hash([7; 32])).unwrap();
+    let batch = Batch::new(&head, day(1), vec![id(2)]).unwrap();
+    let held = |seed| Held { id: id(seed), burn: None, content: Content::Envelope(envelope(seed)) };
+    builder.day(Kind::Letter, day(0)).unwrap();
+    builder.held(held(1)).unwrap();
+    builder.day(Kind::Letter, day(1)).unwrap();
+    builder.batch(&batch).unwrap();
+    builder.held(held(2)).unwrap();
+    let chunks = Head::genesis(chunk_genesis(&relay_key()));
+    builder.finish(&Outline { relay: relay_key(), latest: day(1), heads: [batch.head(), chunks] }).unwrap();
+    let store = SledStore::open(&config, ChaCha20Rng::seed_from_u64(2)).unwrap();
+    assert_eq!(store.seal(Kind::Letter).await.unwrap(), None);
+    stored(&store, letter(3, day(1))).await;
+    assert_eq!(store.seal(Kind::Letter).await.unwrap().unwrap().number(), 3);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Taking everything out of a store, and making a store of what another one held.
 
+use super::super::journal::is_bad_block;
 use super::super::lock::Lock;
 use super::super::transfer::{Content, Held, Listed, Outline, Sink, Source};
 use super::super::{Kind, OpenError, StoreError, first_head, open_error::io};
@@ -36,9 +37,15 @@ impl Source for SledStore {
 
     fn listed(&self, kind: Kind, day: Day) -> Result<Listed, StoreError> {
         let volume = self.volume(kind, day)?;
-        let batches = self.core.state().ledger.batches(kind, day);
+        let (batches, mut unlisted) = {
+            let ledger = &self.core.state().ledger;
+            (ledger.batches(kind, day), ledger.unlisted(kind, day))
+        };
+        // What waits and is gone was never announced.
+        unlisted.retain(|id| self.held(kind, day, *id).is_ok_and(|held| held.content == Content::Lost));
         let marks = volume.all_marks().map(|mark| Ok(mark?.id)).collect::<Result<Vec<_>, VolumeError>>();
         let mut ids = marks.map_err(|error| unreadable(&error))?;
+        ids.retain(|id| unlisted.binary_search(id).is_err());
         ids.sort_unstable();
         Ok(Listed { batches: batches.iter().map(|batch| batch.as_ref().clone()).collect(), ids })
     }
@@ -53,7 +60,12 @@ impl Source for SledStore {
         } else {
             match volume.read(number) {
                 Ok(Some(envelope)) => Content::Envelope(envelope),
-                Ok(None) | Err(_) => Content::Lost,
+                Ok(None) => Content::Lost,
+                // Of the disk, that it cannot read it; of anything else, that it may be read the next time.
+                Err(VolumeError::Io(error) | VolumeError::Sled(sled::Error::Io(error))) if !is_bad_block(&error) => {
+                    return Err(unreadable(&VolumeError::Io(error)));
+                }
+                Err(_) => Content::Lost,
             }
         };
         Ok(Held { id, burn, content })

@@ -81,7 +81,19 @@ pub(super) struct Volume {
     #[cfg(test)]
     pub(super) break_sync: std::sync::atomic::AtomicBool,
     #[cfg(test)]
+    pub(super) break_drop: std::sync::atomic::AtomicBool,
+    #[cfg(test)]
     pub(super) reads: AtomicU64,
+}
+
+/// As sled does when its files fail.
+#[cfg(test)]
+impl Drop for Volume {
+    fn drop(&mut self) {
+        if self.break_drop.load(Ordering::Relaxed) {
+            std::panic::panic_any("injected by a test");
+        }
+    }
 }
 
 impl Volume {
@@ -111,6 +123,8 @@ impl Volume {
             syncs: Arc::clone(syncs),
             #[cfg(test)]
             break_sync: std::sync::atomic::AtomicBool::new(false),
+            #[cfg(test)]
+            break_drop: std::sync::atomic::AtomicBool::new(false),
             #[cfg(test)]
             reads: AtomicU64::new(0),
         })

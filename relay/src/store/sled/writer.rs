@@ -220,12 +220,18 @@ impl<R: CryptoRng> Writer<R> {
         // The heads must be safe before the batches they follow from are gone. A full disk may not let them be; it is the
         // lesser evil then to go on, which also makes room for the second attempt.
         let heads = if advanced || !expired.is_empty() { self.write_manifest() } else { Ok(()) };
+        // Before anything else may go wrong: nothing else would find them.
+        self.undestroyed.extend(&expired);
+        let mut volumes = Vec::new();
         for id in &expired {
             let mut state = self.core.state_mut();
             state.ledger.forget(id.kind, id.day);
-            state.volumes.remove(id);
+            volumes.extend(state.volumes.remove(id));
         }
-        self.undestroyed.extend(expired);
+        for volume in volumes {
+            // sled panics when it cannot sync on closing, and all that is synced here is going to be destroyed.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(volume)));
+        }
         if self.undestroyed.is_empty() {
             return heads.map(|()| 0);
         }
