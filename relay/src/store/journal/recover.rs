@@ -230,15 +230,14 @@ fn finish_expiry(
     let write = || manifest.write(&*home.disk, &home.root);
     let written = match write() {
         // What they have left is all the room there may be.
-        Err(error) if is_full(&error) && home.spare.give_back(&*home.disk)? => write(),
+        Err(error) if is_full(&error) && home.spare.give_back(&*home.disk).unwrap_or_default() => write(),
         other => other,
     };
-    match written {
-        Err(error) if is_full(&error) => return Ok(Unfinished { expired, uncleared: destroyed.into_iter().collect() }),
-        other => other?,
+    match written.and_then(|()| destroyed.iter().try_for_each(|id| home.clear(*id))) {
+        Ok(()) => Ok(Unfinished { expired, uncleared: BTreeSet::new() }),
+        Err(error) if is_full(&error) => Ok(Unfinished { expired, uncleared: destroyed.into_iter().collect() }),
+        Err(error) => Err(error),
     }
-    destroyed.iter().try_for_each(|id| home.clear(*id))?;
-    Ok(Unfinished { expired, uncleared: BTreeSet::new() })
 }
 
 struct Recovery<'a> {

@@ -201,12 +201,7 @@ impl Writer {
         self.give_back()?;
         // A window that is not open now is opened by the next put, if there is space.
         let mut is_open = family.sealed(batch.ids().len())?;
-        let more = || match self.make_room() {
-            // It is not needed now.
-            Err(error) if is_full(&error) => Ok(false),
-            other => other,
-        };
-        if !is_open && more()? {
+        if !is_open && self.make_room()? {
             is_open = family.sealed(batch.ids().len())?;
         }
         self.core.lacks_room(kind, !is_open);
@@ -229,9 +224,15 @@ impl Writer {
         Ok(any)
     }
 
-    /// Gives back whatever space the store can do without; whether there was any.
+    /// Gives back whatever space the store can do without; whether there was any. Nothing that it does without others is wanting
+    /// is an error, so whoever asks for room need not tell its failures from those of the store.
     fn make_room(&self) -> std::io::Result<bool> {
-        let kept = self.home.spare.give_back(&*self.home.disk)? | self.give_back()?;
+        let kept = match self.home.spare.give_back(&*self.home.disk) {
+            // Too many files are open to look for it.
+            Err(error) if is_full(&error) => false,
+            other => other?,
+        };
+        let kept = kept | self.give_back()?;
         // What cannot be given back of a day is left.
         Ok(self.days_over().iter().fold(kept, |any, family| any | family.trim().unwrap_or_default()))
     }
@@ -362,6 +363,11 @@ impl Writer {
     fn family(&mut self, id: VolumeId) -> Result<Arc<Family>, FamilyError> {
         if let Some(family) = self.core.state().families.get(&id) {
             return Ok(Arc::clone(family));
+        }
+        // What is left of it from before a clock was set back, or else it would be destroyed with that.
+        if self.expired.contains(&id) {
+            self.home.destroy(id)?;
+            self.expired.remove(&id);
         }
         // Where the sign of an earlier attempt stands there will be a key.
         self.uncleared.remove(&id);

@@ -266,6 +266,30 @@ fn a_sync_that_fails_for_want_of_space_is_no_full_disk() {
     });
 }
 
+/// No space and no open file, not even to look whether something can be given back.
+#[test]
+fn a_burn_that_finds_nothing_at_all_fails_nothing_else() {
+    block_on(async {
+        for full in 0..30 {
+            let sim = Sim::new(0);
+            let store = open(&sim, 0).unwrap();
+            stored(&store, chunk(1, day(0))).await;
+            store.seal(Kind::Chunk).await.unwrap();
+            // A day that is over gets an index, which goes before the next change.
+            store.expire(day(1), LIVES).await.unwrap();
+            sim.fail(Some(Fault::Full(full, u64::MAX)));
+            let burned = store.burn(id(1), burn_key(1)).await;
+            sim.fail(None);
+            match burned {
+                Err(StoreError::NoSpace) => stored(&store, chunk(2, day(1))).await,
+                Ok(BurnOutcome::Burned) => {}
+                // In the middle of a write.
+                other => assert!(full > 0 && matches!(other, Err(StoreError::Failed(_))), "{other:?} at call {full}"),
+            }
+        }
+    });
+}
+
 /// What cannot be destroyed, or noted down, for a while: what is put again meanwhile is another copy, which stays.
 #[test]
 fn what_has_expired_and_is_put_again_does_not_go_with_its_day() {
