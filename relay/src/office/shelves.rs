@@ -48,12 +48,7 @@ pub(super) async fn read<S: Store>(store: &S, card: Fingerprint) -> Result<Book,
             .map_err(PoolError::from)
             .and_then(|statement| pool.accept_seat_statement(statement, today));
         // What a newer roster has ended, and a crash has kept from being removed, is no damage.
-        let is_over = match &taken {
-            Err(PoolError::Seat(error)) => {
-                matches!(error, SeatStatementError::UnknownSeat | SeatStatementError::Signature)
-            }
-            other => matches!(other, Err(PoolError::Outdated)),
-        };
+        let is_over = matches!(taken, Err(PoolError::Outdated | PoolError::Seat(SeatStatementError::UnknownSeat)));
         if taken.is_err() && !is_over {
             left_out.push(LeftOut { shelf: Shelf::Seats, name, unreadable });
         }
@@ -64,8 +59,9 @@ pub(super) async fn read<S: Store>(store: &S, card: Fingerprint) -> Result<Book,
     let mut last = None;
     for shelf in [Shelf::Notes, Shelf::ProposedNotes] {
         for name in store.statements(shelf).await? {
-            let loaded = match readable(store.statement(shelf, name.clone()).await)? {
-                Some(bytes) => readable(load_note(store, card, &bytes.unwrap_or_default(), &mut last).await)?,
+            let bytes = readable(store.statement(shelf, name.clone()).await)?.map(Option::unwrap_or_default);
+            let loaded = match &bytes {
+                Some(bytes) => readable(load_note(store, card, bytes, &mut last).await)?,
                 None => None,
             };
             let unreadable = loaded.is_none();
@@ -77,6 +73,8 @@ pub(super) async fn read<S: Store>(store: &S, card: Fingerprint) -> Result<Book,
                     notes.insert_valid(note);
                 }
                 (Some(CheckedNote::Proposed(note)), _) => notes.insert_proposed(note),
+                // Another one has taken its place in the middle of a backup, or of a loss of power.
+                (None, _) if shelf == Shelf::ProposedNotes && names_nothing(store, bytes.as_deref()).await? => {}
                 _ => left_out.push(LeftOut { shelf, name, unreadable }),
             }
         }
@@ -125,12 +123,19 @@ pub(super) async fn drop_directories<S: Store>(store: &S, old: &Book, new: &Book
     Ok(())
 }
 
-/// Removes what a crash has left in the middle of [`save`] or [`drop_directories`]: what the book does not hold, nor has left
-/// out.
+/// Mends what a crash, or a full disk, has left in the middle of [`save`] or [`drop_directories`]: puts back what the book holds,
+/// and removes what it does not hold, nor has left out.
 pub(super) async fn sweep<S: Store>(store: &S, book: &Book) -> Result<(), StoreError> {
-    let held: BTreeSet<_> = contents(book)?.into_keys().collect();
+    let mut there = BTreeSet::new();
+    for shelf in [Shelf::Rosters, Shelf::Seats, Shelf::Notes, Shelf::ProposedNotes] {
+        there.extend(store.statements(shelf).await?.into_iter().map(|name| (shelf, name)));
+    }
+    let held = contents(book)?;
+    for ((shelf, name), bytes) in held.iter().filter(|(place, _)| !there.contains(place)) {
+        store.put_statement(*shelf, name.clone(), bytes.to_vec()).await?;
+    }
     let left_out = book.left_out.iter().map(|left| (left.shelf, left.name.clone()));
-    let mut kept: BTreeSet<_> = left_out.chain(held).collect();
+    let mut kept: BTreeSet<_> = left_out.chain(held.into_keys()).collect();
     let mut shelves = vec![Shelf::Rosters, Shelf::Seats, Shelf::Notes, Shelf::ProposedNotes];
     if !book.left_out.iter().any(LeftOut::is_note) {
         for hash in book.notes.directories() {
@@ -174,6 +179,13 @@ fn contents(book: &Book) -> Result<BTreeMap<(Shelf, StatementName), &[u8]>, Stor
     let proposed = notes.proposed().map(|(age, note)| (Shelf::ProposedNotes, note_name(age), note.bytes()));
     let all = rosters.into_iter().chain(keys).chain(prekeys).chain(valid).chain(proposed);
     all.map(|(shelf, name, bytes)| Ok(((shelf, named(name)?), bytes))).collect()
+}
+
+/// Whether it is a note of which the directory is not there.
+async fn names_nothing<S: Store>(store: &S, note: Option<&[u8]>) -> Result<bool, StoreError> {
+    let Some(Ok(note)) = note.map(Unverified::<Note>::from_bytes) else { return Ok(false) };
+    let name = directory_name(note.names_directory())?;
+    Ok(!store.statements(Shelf::Directories).await?.contains(&name))
 }
 
 /// Verifies a note with its directory, which is left in `last`.

@@ -4,18 +4,19 @@ use super::error::{TransferError, at, of};
 use crate::office::{OfficeError, unverifiable};
 use crate::store::Lock;
 use crate::store::findings::Findings;
-use crate::store::transfer::{Content, Outline, SHELVES, Sink, Source, statements};
+use crate::store::transfer::{Content, LOOKS, Outline, SHELVES, Sink, Source, statements};
 use crate::store::{
     Extent, JournalBuilder, JournalConfig, JournalReader, JournalStore, Kind, Lives, MemoryStore, OpenError, Quotas,
     Shelf, SledBuilder, SledConfig, SledOutline, SledStore, StatementName, Store, check_journal,
 };
 use crate::{Clock as _, ConfigFile, Engine, SystemClock};
 use cssr_proto::keys::RelayPublicKey;
-use cssr_proto::{Day, Fingerprint};
+use cssr_proto::{Day, Fingerprint, Note, Unverified};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
@@ -102,15 +103,18 @@ impl Place {
             let notes = statements(&self.directory, Shelf::Notes).map_err(at(&self.directory))?;
             Ok::<_, TransferError>(notes.into_iter().map(|(name, _)| name).collect::<Vec<_>>())
         };
-        loop {
+        for _ in 0..LOOKS {
             let before = notes()?;
             damaged.clear();
-            let all = self.statements_now(damaged)?;
+            let mut all = self.statements_now(damaged)?;
             // A proposal that becomes a valid note while the two shelves are read would be on neither.
             if notes()? == before {
+                drop_proposals_of_nothing(&mut all, damaged);
                 return Ok(all);
             }
         }
+        let busy = "notes come and go too fast to be read; try again";
+        Err(at(&self.directory)(std::io::Error::new(ErrorKind::ResourceBusy, busy)))
     }
 
     fn statements_now(&self, damaged: &mut Vec<(Shelf, StatementName)>) -> Result<Statements, TransferError> {
@@ -231,6 +235,19 @@ impl Place {
         }
         source.into_lock().map_err(at(&self.directory))
     }
+}
+
+/// A proposal whose directory has gone while they were read has gone itself by now: other proposals have taken its place.
+fn drop_proposals_of_nothing(all: &mut Statements, damaged: &[(Shelf, StatementName)]) {
+    let of_directories = |shelf: &Shelf| *shelf == Shelf::Directories;
+    let read = all.iter().filter(|(shelf, ..)| of_directories(shelf)).map(|(_, name, _)| name.clone());
+    let known: BTreeSet<_> =
+        read.chain(damaged.iter().filter(|(shelf, _)| of_directories(shelf)).map(|(_, name)| name.clone())).collect();
+    all.retain(|(shelf, _, bytes)| {
+        let named = || Unverified::<Note>::from_bytes(bytes).ok().map(|note| note.names_directory().to_string());
+        *shelf != Shelf::ProposedNotes
+            || named().and_then(|name| StatementName::new(name).ok()).is_none_or(|name| known.contains(&name))
+    });
 }
 
 /// Seen from the store's folder.

@@ -21,6 +21,8 @@ pub struct Inner<S> {
     /// Statements, likewise.
     pub statements: watch::Sender<usize>,
     pub failing: AtomicBool,
+    /// How many statements are removed before the next one finds no space for that, once.
+    pub removes: AtomicUsize,
     /// Envelopes that were read for couriers and sources.
     pub reads: AtomicUsize,
     /// How many letters more come, one while each batch is sealed.
@@ -41,9 +43,10 @@ impl<S: Store> Gate<S> {
     fn with(store: S, closes: bool) -> Self {
         let (open, puts) = (watch::Sender::new(true), watch::Sender::new(0));
         let (failing, reads) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let removes = AtomicUsize::new(usize::MAX);
         let statements = watch::Sender::new(0);
         let comes_beside_seals = AtomicUsize::new(0);
-        Self(Arc::new(Inner { store, closes, open, puts, statements, failing, reads, comes_beside_seals }))
+        Self(Arc::new(Inner { store, closes, open, puts, statements, failing, removes, reads, comes_beside_seals }))
     }
 
     /// From now on puts wait, and statements.
@@ -184,6 +187,10 @@ impl<S: Store> Store for Gate<S> {
 
     async fn delete_statement(&self, shelf: Shelf, name: StatementName) -> Result<bool, StoreError> {
         self.check()?;
+        // At 0 it becomes the largest number.
+        if self.0.removes.fetch_sub(1, Ordering::Relaxed) == 0 {
+            return Err(StoreError::NoSpace);
+        }
         self.0.store.delete_statement(shelf, name).await
     }
 

@@ -15,6 +15,7 @@ use cssr_relay::store::{JournalConfig, JournalStore, OpenError, Quotas, Shelf, S
 use cssr_relay::{Config, ManualClock, OfficeError, Relay, StartError};
 use rand_core::SeedableRng as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const DAY_LONG: Duration = Duration::from_secs(86_400);
@@ -410,4 +411,49 @@ async fn statements_of_a_seat_that_is_not_listed_are_no_damage_and_go() {
     assert!(!rig.monitor.health().1.contains(&"store_damaged"));
     let Response::Statements(shown) = rig.client().await.ask(Request::Statements).await else { panic!("none") };
     assert_eq!((shown.seat_keys.len(), shown.prekeys.len()), (2, 4));
+}
+
+/// Courier 0 proposes a directory without prekeys.
+async fn propose_another_directory(rig: &Rig) -> Directory {
+    let roster = rig.office.pool().roster().unwrap();
+    let directory = Directory::assemble(roster, rig.office.pool().seat_keys(), [], DAY).unwrap();
+    let note = directory.sign_note(100, genesis(), None, office::courier(0), &rig.office.courier_key(0)).unwrap();
+    let CheckedNote::Proposed(note) = note else { panic!("one signature of two") };
+    assert_eq!(publish(&mut rig.courier().await, note.bytes(), Some(&directory)).await, Response::Published);
+    directory
+}
+
+/// Whichever of them finds no space: file systems that copy what they change need some.
+#[tokio::test]
+async fn a_roster_of_which_a_part_could_not_be_done_does_not_go_with_the_day() {
+    let mut failed = 0;
+    for removes in 0..6 {
+        let mut rig = Rig::open().await;
+        propose_another_directory(&rig).await;
+        rig.office.revoke_courier(1);
+        let roster = rig.office.sign_roster();
+        rig.store.removes.store(removes, Ordering::Relaxed);
+        failed += u32::from(rig.client().await.ask(publish_roster(&roster)).await != Response::Published);
+        rig.store.removes.store(usize::MAX, Ordering::Relaxed);
+        rig.clock.advance(DAY_LONG);
+        rig.handle.tick().await;
+        assert_eq!(rig.store.store().statements(Shelf::Rosters).await.unwrap().len(), 1, "{removes}");
+        let rig = rig.restart().await;
+        let Response::Statements(shown) = rig.client().await.ask(Request::Statements).await else { panic!("none") };
+        assert!(shown.roster.is_some(), "{removes}");
+        rig.courier().await;
+    }
+    assert!(failed >= 3, "{failed}");
+}
+
+/// As a backup has it that was made while other proposals took its place.
+#[tokio::test]
+async fn a_proposal_without_its_directory_is_nothing() {
+    let mut rig = Rig::open().await;
+    let directory = propose_another_directory(&rig).await;
+    let name = StatementName::new(directory.hash().to_string()).unwrap();
+    assert!(rig.store.store().delete_statement(Shelf::Directories, name).await.unwrap());
+    rig = rig.restart().await;
+    assert_eq!(notes(&mut rig.courier().await).await.1, Vec::<Vec<u8>>::new());
+    assert!(rig.store.store().statements(Shelf::ProposedNotes).await.unwrap().is_empty());
 }
