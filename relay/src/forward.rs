@@ -23,9 +23,6 @@ use upstream::Upstreams;
 /// How long to wait when no connection can be accepted, as the relay does.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Half of the files that a process may open where nobody raised that, and some left.
-const CONNECTIONS: usize = 450;
-
 /// Everything that [`forward`] needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardConfig {
@@ -42,8 +39,8 @@ pub struct ForwardLimits {
     /// network, or one of several listeners. Default: 450, as each takes two of the 1,024 files that a process may open where
     /// nobody raised that.
     pub connections: usize,
-    /// Connections at once by one of several listeners, shared by networks likewise. Default: as many as there are places.
-    pub listener_connections: usize,
+    /// Connections at once by each listener, shared by networks likewise, if it is not to have all places. Default: none.
+    pub listener_connections: Option<usize>,
     /// Bytes of one connection that may be on their way in each direction. Default: 16 KiB, a large frame.
     pub bytes_in_flight: usize,
     /// How long a client may take to say its first word, the TLS handshake included. Default: 30 s.
@@ -68,8 +65,8 @@ impl Default for ForwardLimits {
     fn default() -> Self {
         let seconds = Duration::from_secs;
         Self {
-            connections: CONNECTIONS,
-            listener_connections: CONNECTIONS,
+            connections: 450,
+            listener_connections: None,
             bytes_in_flight: 16 * 1024,
             first_timeout: seconds(30),
             connect_timeout: seconds(10),
@@ -105,8 +102,8 @@ pub async fn forward(listeners: impl Into<Listeners>, config: ForwardConfig, shu
     let shared = Arc::new(Shared { upstreams: Upstreams::new(relays, &limits), limits, counts: Counts::default() });
     let places = Shares::new(limits.connections);
     let (holders, several) = (Holders::default(), listeners.count() > 1);
-    let limited = if limits.listener_connections < limits.connections { listeners.count() } else { 0 };
-    let of_each: Vec<_> = (0..limited).map(|_| Shares::new(limits.listener_connections)).collect();
+    let of_one = limits.listener_connections.into_iter();
+    let of_each: Vec<_> = of_one.flat_map(|places| (0..listeners.count()).map(move |_| Shares::new(places))).collect();
     let mut connections = JoinSet::new();
     let mut probes = JoinSet::new();
     probes.spawn(probe(Arc::clone(&shared)));

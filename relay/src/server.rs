@@ -166,8 +166,8 @@ impl<S: Store> Relay<S> {
             // Cancelled, as was asked for; there is no other result.
             let _ = task.await;
         }
-        shared.store.close().await.map_err(RunError::Close)?;
-        if has_failed { Err(RunError::Sealer) } else { Ok(()) }
+        let closed = shared.store.close().await.map_err(RunError::Close);
+        if has_failed { Err(RunError::Sealer) } else { closed }
     }
 }
 

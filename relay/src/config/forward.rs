@@ -76,7 +76,7 @@ impl ForwardFile {
             include_str!("forward.toml.in"),
             tls_poll = time(TLS_POLL),
             connections = limits.connections,
-            listener_connections = limits.listener_connections,
+            listener_connections = limits.connections,
             bytes_in_flight = limits.bytes_in_flight,
             first_timeout = time(limits.first_timeout),
             connect_timeout = time(limits.connect_timeout),
@@ -101,9 +101,10 @@ fn limits(keys: &mut Keys) -> Result<ForwardLimits, ConfigError> {
     let half_open_timeout = time("half_open_timeout", default.half_open_timeout)?;
     let shutdown_timeout = shutdown_timeout(keys, default.shutdown_timeout)?;
     let connections = keys.number("connections", 1..=1_000_000, default.connections)?;
+    let listener_connections = keys.number("listener_connections", 1..=1_000_000, connections)?;
     Ok(ForwardLimits {
         connections,
-        listener_connections: keys.number("listener_connections", 1..=1_000_000, connections)?,
+        listener_connections: Some(listener_connections).filter(|places| *places < connections),
         bytes_in_flight: keys.number("bytes_in_flight", 512..=1_048_576, default.bytes_in_flight)?,
         first_timeout,
         connect_timeout,

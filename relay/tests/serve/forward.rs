@@ -336,8 +336,12 @@ async fn one_of_several_ways_in_leaves_places_to_the_others() {
 async fn each_way_in_may_have_a_limit_of_its_own() {
     let (relay, address) = listening().await;
     let ((first, one), (second, other)) = (listening().await, listening().await);
-    let limits =
-        ForwardLimits { connections: 20, listener_connections: 3, shutdown_timeout: SOON, ..ForwardLimits::default() };
+    let limits = ForwardLimits {
+        connections: 20,
+        listener_connections: Some(3),
+        shutdown_timeout: SOON,
+        ..ForwardLimits::default()
+    };
     let config = ForwardConfig { relays: vec![address.to_string().parse().unwrap()], limits };
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(forward(Listeners::from(first).and_plain(second), config, async { drop(stopped.await) }));
