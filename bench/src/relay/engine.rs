@@ -3,6 +3,8 @@
 use super::failure::RelayFailure;
 use chacha20::ChaCha20Rng;
 use cssr_proto::keys::RelaySecretKey;
+use cssr_proto::postage::Postage;
+use cssr_proto::request::{Post, Request};
 use cssr_proto::sizes::ENVELOPE;
 use cssr_proto::{Day, Envelope, EnvelopeId};
 use cssr_relay::store::{
@@ -89,6 +91,11 @@ impl Letters {
         let id = EnvelopeId::random(&mut self.rng);
         self.bytes.iter_mut().zip(id.as_bytes()).for_each(|(to, from)| *to = *from);
         (id, &self.bytes)
+    }
+
+    pub(super) fn next_post(&mut self) -> Request {
+        let (id, bytes) = self.next();
+        Request::Post(Post::letter(id, Postage::FREE, bytes))
     }
 
     pub(super) fn next_put(&mut self, day: Day) -> Result<Put, RelayFailure> {

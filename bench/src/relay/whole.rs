@@ -23,6 +23,11 @@ const CLIENTS: [usize; 3] = [1, 64, 512];
 const MANY: usize = 64;
 /// Letters that can be delivered.
 const LISTED: u64 = 2_000;
+/// Letters that are prepared, for each second that things are measured: more than any relay takes here, warming up included.
+/// Those beyond what memory is used for are made as they are sent.
+const MOST: f64 = 30_000.0;
+const MOST_OF_EACH: f64 = 4_000.0;
+const IN_MEMORY: usize = 80_000;
 /// Letters that share a sync at a relay for which [`MANY`] post: it makes 0.05 for each (docs/benchmarks.md).
 const PER_SYNC: usize = 20;
 
@@ -58,7 +63,9 @@ async fn relay(options: &Options, rounds: &mut Rounds) -> Result<f64, RelayFailu
     let relay = RunningRelay::aged::<engine::Default>(options, LISTED, space).await?;
     let (mut rate, mut total) = (f64::NAN, f64::NAN);
     for count in CLIENTS {
-        let posters = Poster::connect(relay.address, count).await?;
+        let mut posters = Poster::connect(relay.address, count).await?;
+        let letters = (MOST / count as f64).min(MOST_OF_EACH) * options.time.as_secs_f64();
+        posters.iter_mut().try_for_each(|poster| poster.prepare((letters as usize).min(IN_MEMORY / count)))?;
         let (load, spent, _) = measure(posters, relay.process(), options.time).await?;
         rounds.add(format!("whole.rate.{count}"), "letters/s", load.rate());
         rounds.add(format!("whole.cpu.{count}"), "us/letter", load.each(spent));
