@@ -175,8 +175,10 @@ impl<S: Store> Office<S> {
                 shelves::save_directory(&*self.store, &directory).await?;
             }
             shelves::save(&*self.store, &book, &new).await?;
-            shelves::drop_directories(&*self.store, &book, &new).await?;
+            let nameless = shelves::nameless_directories(&book, &new)?;
             self.show(&mut book, new);
+            // It is published; what stays of these goes with the day.
+            let _ = shelves::remove_directories(&*self.store, nameless).await;
         }
         Ok(())
     }

@@ -47,7 +47,8 @@ pub(super) async fn read<S: Store>(store: &S, card: Fingerprint) -> Result<Book,
         let taken = SeatStatement::from_bytes(&bytes.flatten().unwrap_or_default())
             .map_err(PoolError::from)
             .and_then(|statement| pool.accept_seat_statement(statement, today));
-        // What a newer roster has ended, and a crash has kept from being removed, is no damage.
+        // What a newer roster has ended with its seat, and a crash has kept from being removed, is no damage. A signature that
+        // does not verify may be one that was misread.
         let is_over = matches!(taken, Err(PoolError::Outdated | PoolError::Seat(SeatStatementError::UnknownSeat)));
         if taken.is_err() && !is_over {
             left_out.push(LeftOut { shelf: Shelf::Seats, name, unreadable });
@@ -110,20 +111,24 @@ pub(super) fn forget_mended(book: &mut Book) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes the directories that `old` named and no note of `new` does, so that a courier that proposes one after the other does
-/// not fill the disk; none as long as there are notes of which nobody knows what they name.
-pub(super) async fn drop_directories<S: Store>(store: &S, old: &Book, new: &Book) -> Result<(), StoreError> {
+/// The directories that `old` named and no note of `new` does, none as long as there are notes of which nobody knows what they
+/// name. They go, so that a courier that proposes one after the other does not fill the disk.
+pub(super) fn nameless_directories(old: &Book, new: &Book) -> Result<Vec<StatementName>, StoreError> {
     if new.left_out.iter().any(LeftOut::is_note) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let named = new.notes.directories();
-    for hash in old.notes.directories().difference(&named) {
-        store.delete_statement(Shelf::Directories, directory_name(*hash)?).await?;
+    old.notes.directories().difference(&named).map(|hash| directory_name(*hash)).collect()
+}
+
+pub(super) async fn remove_directories<S: Store>(store: &S, names: Vec<StatementName>) -> Result<(), StoreError> {
+    for name in names {
+        store.delete_statement(Shelf::Directories, name).await?;
     }
     Ok(())
 }
 
-/// Mends what a crash, or a full disk, has left in the middle of [`save`] or [`drop_directories`]: puts back what the book holds,
+/// Mends what a crash, or a full disk, has left in the middle of [`save`] or [`remove_directories`]: puts back what the book holds,
 /// and removes what it does not hold, nor has left out.
 pub(super) async fn sweep<S: Store>(store: &S, book: &Book) -> Result<(), StoreError> {
     let mut there = BTreeSet::new();

@@ -45,6 +45,8 @@ pub(crate) struct Listed {
     pub(crate) batches: Vec<Batch>,
     /// Those that are listed and those that wait, ascending.
     pub(crate) ids: Vec<EnvelopeId>,
+    /// How many have waited, too, and cannot be read.
+    pub(crate) lost: u64,
 }
 
 /// A store that is read to its end. It does not change meanwhile, or what is read is as it was at one moment, except that
@@ -94,14 +96,19 @@ pub(crate) const LOOKS: usize = 100;
 /// so it is read whole even while a relay writes.
 ///
 /// Of rosters and valid notes none may be missing: what takes the place of another is there before that goes, so they are looked
-/// at until nothing has changed meanwhile. Of the others one that goes is left out; whoever likes may have them come and go.
+/// at until nothing has changed meanwhile. Of the others one that goes may be left out; whoever likes may have them come and go.
 pub(crate) fn statements(store: &Path, shelf: Shelf) -> io::Result<Shelved> {
     let folder = store.join("statements").join(shelf.folder());
-    let is_strict = matches!(shelf, Shelf::Rosters | Shelf::Notes);
-    for _ in 0..LOOKS {
+    let (looks, is_strict) = match shelf {
+        Shelf::Rosters | Shelf::Notes => (LOOKS, true),
+        Shelf::Seats => (LOOKS / 10, false),
+        Shelf::ProposedNotes | Shelf::Directories => (1, false),
+    };
+    for look in 1..=looks {
         let before = names(&folder)?;
         let found = statements_of(&folder, &before)?;
-        if !is_strict || names(&folder)? == before {
+        let is_whole = found.len() == before.len() && names(&folder)? == before;
+        if is_whole || (look == looks && !is_strict) {
             return Ok(found);
         }
     }
@@ -190,5 +197,21 @@ mod tests {
             }
             goes_on.store(false, Ordering::Relaxed);
         });
+    }
+
+    #[test]
+    fn what_is_listed_and_never_there_is_an_error_where_nothing_may_be_missing() {
+        let store = tempfile::tempdir().unwrap();
+        for shelf in SHELVES {
+            let folder = store.path().join("statements").join(shelf.folder());
+            std::fs::create_dir_all(&folder).unwrap();
+            std::os::unix::fs::symlink("nowhere", folder.join("statement")).unwrap();
+            let found = statements(store.path(), shelf);
+            if matches!(shelf, Shelf::Rosters | Shelf::Notes) {
+                assert_eq!(found.unwrap_err().kind(), ErrorKind::ResourceBusy);
+            } else {
+                assert!(found.unwrap().is_empty());
+            }
+        }
     }
 }

@@ -200,6 +200,7 @@ pub(super) fn write_days(
 ) -> Result<(), TransferError> {
     for (kind, day) in source.days() {
         let listed = source.listed(kind, day)?;
+        summary.lost += listed.lost;
         output.section(&Section::Day(kind, day))?;
         for batch in listed.batches {
             output.section(&Section::Batch(batch))?;

@@ -4,7 +4,7 @@ use super::error::{TransferError, at, of};
 use crate::office::{OfficeError, unverifiable};
 use crate::store::Lock;
 use crate::store::findings::Findings;
-use crate::store::transfer::{Content, LOOKS, Outline, SHELVES, Sink, Source, statements};
+use crate::store::transfer::{Content, LOOKS, Listed, Outline, SHELVES, Sink, Source, statements};
 use crate::store::{
     Extent, JournalBuilder, JournalConfig, JournalReader, JournalStore, Kind, Lives, MemoryStore, OpenError, Quotas,
     Shelf, SledBuilder, SledConfig, SledOutline, SledStore, StatementName, Store, check_journal,
@@ -179,7 +179,9 @@ impl Place {
         let source = self.source(Extent::All)?;
         let mut findings = Findings::default();
         for (kind, day) in source.days() {
-            for id in source.listed(kind, day)?.ids {
+            let Listed { batches: _, ids, lost } = source.listed(kind, day)?;
+            findings.envelopes_lost += lost;
+            for id in ids {
                 seen();
                 match source.held(kind, day, id)?.content {
                     Content::Envelope(_) => findings.records += 1,
@@ -227,7 +229,8 @@ impl Place {
         let mut empty = heads.iter().all(|head| head.number() == 0);
         // A day is begun before anything comes.
         for (kind, day) in source.days() {
-            empty = empty && source.listed(kind, day)?.ids.is_empty();
+            let Listed { batches: _, ids, lost } = source.listed(kind, day)?;
+            empty = empty && ids.is_empty() && lost == 0;
         }
         let (statements, damaged) = self.statements()?;
         if !empty || !statements.is_empty() || damaged > 0 {

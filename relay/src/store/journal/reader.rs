@@ -155,7 +155,7 @@ impl Source for JournalReader {
 
     fn listed(&self, kind: Kind, day: Day) -> Result<Listed, StoreError> {
         let FamilyReader { batches, known, .. } = self.family(kind, day)?;
-        Ok(Listed { batches: batches.clone(), ids: known.iter().map(|(id, _)| *id).collect() })
+        Ok(Listed { batches: batches.clone(), ids: known.iter().map(|(id, _)| *id).collect(), lost: 0 })
     }
 
     fn held(&self, kind: Kind, day: Day, id: EnvelopeId) -> Result<Held, StoreError> {

@@ -10,7 +10,7 @@ use super::super::{Kind, PutOutcome, Quotas, Shelf, StatementName, Store, StoreE
 use super::recover::check_chain;
 use super::transfer::SledBuilder;
 use super::{OpenError, SledConfig, SledStore, VolumeId};
-use crate::store::transfer::{Content, Held, Outline, Sink as _};
+use crate::store::transfer::{Content, Held, Outline, Sink as _, Source as _};
 use chacha20::ChaCha20Rng;
 use cssr_proto::Hash;
 use cssr_proto::index::{Batch, Head, chunk_genesis, letter_genesis};
@@ -414,6 +414,26 @@ async fn what_waits_on_a_day_that_the_chain_has_left_keeps_nothing_from_being_li
     assert_eq!(store.seal(Kind::Letter).await.unwrap(), None);
     stored(&store, letter(3, day(1))).await;
     assert_eq!(store.seal(Kind::Letter).await.unwrap().unwrap().number(), 3);
+}
+
+/// It was acknowledged, though nobody was told of it yet.
+#[tokio::test]
+async fn what_waits_and_cannot_be_read_is_counted_and_keeps_nothing_from_being_exported() {
+    let folder = TempDir::new().unwrap();
+    let config = SledConfig { directory: folder.path().join("store"), relay: relay_key(), quotas: AMPLE };
+    let mut builder = Box::new(SledBuilder::new(&config, ChaCha20Rng::seed_from_u64(1)).unwrap());
+    builder.day(Kind::Letter, day(0)).unwrap();
+    let contents = [Content::Envelope(envelope(1)), Content::Lost, Content::Envelope(envelope(3))];
+    for (seed, content) in (1..).zip(contents) {
+        builder.held(Held { id: id(seed), burn: None, content }).unwrap();
+    }
+    let heads = [letter_genesis(&relay_key()), chunk_genesis(&relay_key())].map(Head::genesis);
+    builder.finish(&Outline { relay: relay_key(), latest: day(0), heads }).unwrap();
+    let store = SledStore::open(&config, ChaCha20Rng::seed_from_u64(2)).unwrap();
+    let listed = store.listed(Kind::Letter, day(0)).unwrap();
+    let mut expected = vec![id(1), id(3)];
+    expected.sort_unstable();
+    assert_eq!((listed.ids, listed.lost), (expected, 1));
 }
 
 #[tokio::test]

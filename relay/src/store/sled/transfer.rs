@@ -41,13 +41,14 @@ impl Source for SledStore {
             let ledger = &self.core.state().ledger;
             (ledger.batches(kind, day), ledger.unlisted(kind, day))
         };
-        // What waits and is gone was never announced.
+        // What waits and cannot be read was never announced, so there is nothing to keep of it.
         unlisted.retain(|id| self.held(kind, day, *id).is_ok_and(|held| held.content == Content::Lost));
         let marks = volume.all_marks().map(|mark| Ok(mark?.id)).collect::<Result<Vec<_>, VolumeError>>();
         let mut ids = marks.map_err(|error| unreadable(&error))?;
         ids.retain(|id| unlisted.binary_search(id).is_err());
         ids.sort_unstable();
-        Ok(Listed { batches: batches.iter().map(|batch| batch.as_ref().clone()).collect(), ids })
+        let batches = batches.iter().map(|batch| batch.as_ref().clone()).collect();
+        Ok(Listed { batches, ids, lost: unlisted.len() as u64 })
     }
 
     fn held(&self, kind: Kind, day: Day, id: EnvelopeId) -> Result<Held, StoreError> {
