@@ -224,8 +224,8 @@ impl Writer {
         Ok(any)
     }
 
-    /// Gives back whatever space the store can do without; whether there was any. Nothing that it does without others is wanting
-    /// is an error, so whoever asks for room need not tell its failures from those of the store.
+    /// Gives back whatever space the store can do without; whether there was any. An error of it is one of the store, since want
+    /// of anything is none.
     fn make_room(&self) -> std::io::Result<bool> {
         let kept = match self.home.spare.give_back(&*self.home.disk) {
             // Too many files are open to look for it.
