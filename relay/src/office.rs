@@ -174,8 +174,8 @@ impl<S: Store> Office<S> {
             if let Some(directory) = directory {
                 shelves::save_directory(&*self.store, &directory).await?;
             }
-            shelves::save(&*self.store, &book, &new).await?;
             let nameless = shelves::nameless_directories(&book, &new)?;
+            shelves::save(&*self.store, &book, &new).await?;
             self.show(&mut book, new);
             // It is published; what stays of these goes with the day.
             let _ = shelves::remove_directories(&*self.store, nameless).await;

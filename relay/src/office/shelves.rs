@@ -131,16 +131,9 @@ pub(super) async fn remove_directories<S: Store>(store: &S, names: Vec<Statement
 /// Mends what a crash, or a full disk, has left in the middle of [`save`] or [`remove_directories`]: puts back what the book holds,
 /// and removes what it does not hold, nor has left out.
 pub(super) async fn sweep<S: Store>(store: &S, book: &Book) -> Result<(), StoreError> {
-    let mut there = BTreeSet::new();
-    for shelf in [Shelf::Rosters, Shelf::Seats, Shelf::Notes, Shelf::ProposedNotes] {
-        there.extend(store.statements(shelf).await?.into_iter().map(|name| (shelf, name)));
-    }
     let held = contents(book)?;
-    for ((shelf, name), bytes) in held.iter().filter(|(place, _)| !there.contains(place)) {
-        store.put_statement(*shelf, name.clone(), bytes.to_vec()).await?;
-    }
     let left_out = book.left_out.iter().map(|left| (left.shelf, left.name.clone()));
-    let mut kept: BTreeSet<_> = left_out.chain(held.into_keys()).collect();
+    let mut kept: BTreeSet<_> = left_out.chain(held.keys().cloned()).collect();
     let mut shelves = vec![Shelf::Rosters, Shelf::Seats, Shelf::Notes, Shelf::ProposedNotes];
     if !book.left_out.iter().any(LeftOut::is_note) {
         for hash in book.notes.directories() {
@@ -148,13 +141,15 @@ pub(super) async fn sweep<S: Store>(store: &S, book: &Book) -> Result<(), StoreE
         }
         shelves.push(Shelf::Directories);
     }
+    let mut there = BTreeSet::new();
     for shelf in shelves {
-        for name in store.statements(shelf).await? {
-            let place = (shelf, name);
-            if !kept.contains(&place) {
-                store.delete_statement(place.0, place.1).await?;
-            }
-        }
+        there.extend(store.statements(shelf).await?.into_iter().map(|name| (shelf, name)));
+    }
+    for ((shelf, name), bytes) in held.into_iter().filter(|(place, _)| !there.contains(place)) {
+        store.put_statement(shelf, name, bytes.to_vec()).await?;
+    }
+    for (shelf, name) in there.difference(&kept) {
+        store.delete_statement(*shelf, name.clone()).await?;
     }
     Ok(())
 }

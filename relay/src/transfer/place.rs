@@ -11,12 +11,11 @@ use crate::store::{
 };
 use crate::{Clock as _, ConfigFile, Engine, SystemClock};
 use cssr_proto::keys::RelayPublicKey;
-use cssr_proto::{Day, Fingerprint, Note, Unverified};
+use cssr_proto::{Day, Fingerprint};
 use getrandom::SysRng;
 use rand_core::UnwrapErr;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
@@ -106,10 +105,10 @@ impl Place {
         for _ in 0..LOOKS {
             let before = notes()?;
             damaged.clear();
-            let mut all = self.statements_now(damaged)?;
-            // A proposal that becomes a valid note while the two shelves are read would be on neither.
+            let all = self.statements_now(damaged)?;
+            // A proposal that becomes a valid note while the two shelves are read would be on neither. One whose directory goes
+            // meanwhile counts for nothing where it is read again.
             if notes()? == before {
-                drop_proposals_of_nothing(&mut all, damaged);
                 return Ok(all);
             }
         }
@@ -238,19 +237,6 @@ impl Place {
         }
         source.into_lock().map_err(at(&self.directory))
     }
-}
-
-/// A proposal whose directory has gone while they were read has gone itself by now: other proposals have taken its place.
-fn drop_proposals_of_nothing(all: &mut Statements, damaged: &[(Shelf, StatementName)]) {
-    let of_directories = |shelf: &Shelf| *shelf == Shelf::Directories;
-    let read = all.iter().filter(|(shelf, ..)| of_directories(shelf)).map(|(_, name, _)| name.clone());
-    let known: BTreeSet<_> =
-        read.chain(damaged.iter().filter(|(shelf, _)| of_directories(shelf)).map(|(_, name)| name.clone())).collect();
-    all.retain(|(shelf, _, bytes)| {
-        let named = || Unverified::<Note>::from_bytes(bytes).ok().map(|note| note.names_directory().to_string());
-        *shelf != Shelf::ProposedNotes
-            || named().and_then(|name| StatementName::new(name).ok()).is_none_or(|name| known.contains(&name))
-    });
 }
 
 /// Seen from the store's folder.

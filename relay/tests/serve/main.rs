@@ -35,6 +35,7 @@ mod publications;
 mod requests;
 mod rig;
 mod sealing;
+mod secrets;
 mod shutdown;
 mod systemd;
 mod tls;

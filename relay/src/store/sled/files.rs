@@ -36,32 +36,32 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// Makes every file in a folder, the folders in it, and its name durable.
 pub(super) fn sync_tree(path: &Path) -> io::Result<()> {
-    for entry in path.read_dir()? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync_tree(&entry.path())?;
-        } else {
-            File::open(entry.path())?.sync_all()?;
-        }
-    }
-    sync_folder(path)?;
+    walk(path, &|file| file.sync_all(), &sync_folder)?;
     path.parent().map_or(Ok(()), sync_folder)
 }
 
 /// Makes sure that what is read of every file in a folder is on the disk, before it counts. What was written and not synced
 /// counts from now on, so it must last; and after a sync that failed the system may remember what the disk does not have.
 pub(super) fn settle_tree(path: &Path) -> io::Result<()> {
+    let settle = |file: &File| file.sync_all().and_then(|()| Ok(fadvise(file, 0, None, Advice::DontNeed)?));
+    walk(path, &settle, &|_| Ok(()))
+}
+
+/// Does something with every file in a folder and in the folders in it, and something with each folder after its files.
+fn walk(
+    path: &Path,
+    with_file: &dyn Fn(&File) -> io::Result<()>,
+    with_folder: &dyn Fn(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     for entry in path.read_dir()? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            settle_tree(&entry.path())?;
+            walk(&entry.path(), with_file, with_folder)?;
         } else {
-            let file = File::open(entry.path())?;
-            file.sync_all()?;
-            fadvise(&file, 0, None, Advice::DontNeed)?;
+            with_file(&File::open(entry.path())?)?;
         }
     }
-    Ok(())
+    with_folder(path)
 }
 
 /// Writes a file that is there whole or not at all, in the place of what was there, readable by its owner only.
