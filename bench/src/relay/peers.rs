@@ -1,7 +1,7 @@
 //! Other servers that do the same work: store 16 KiB durably, then acknowledge; deliver later.
 //!
-//! They are started in a temporary folder and listen on a socket in it only. Nothing is installed: what is missing is
-//! named, and left out.
+//! They are started in a temporary folder. Their clients come by TCP over loopback, as the relay's do, and with a password, since
+//! others who use the machine can come that way too. Nothing is installed: what is missing is named, and left out.
 
 mod postgres;
 mod redis;
@@ -11,11 +11,15 @@ pub(super) use redis::Redis;
 
 use super::failure::RelayFailure;
 use super::load::Worker;
+use getrandom::SysRng;
+use rand_core::TryRng as _;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tokio::net::UnixStream;
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 /// How long a server may take to be there.
@@ -53,13 +57,33 @@ fn quiet(program: &Path) -> Command {
     command
 }
 
+/// An address for a server that must be told one: free a moment ago.
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+/// A password for one server.
+fn password() -> Result<String, RelayFailure> {
+    let number = SysRng.try_next_u64().map_err(RelayFailure::wrong)?;
+    Ok(format!("{number:016x}"))
+}
+
+async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 /// Waits until a server takes connections.
-async fn wait_for(socket: &Path, server: &mut Child) -> Result<UnixStream, RelayFailure> {
+async fn wait_for(address: SocketAddr, server: &mut Child) -> Result<(), RelayFailure> {
     let started = Instant::now();
     loop {
-        match UnixStream::connect(socket).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) if started.elapsed() > PATIENCE || server.try_wait()?.is_some() => return Err(error.into()),
+        let connected = connect_to(address).await;
+        match connected {
+            // What answers is another program, or the server has ended since.
+            _ if server.try_wait()?.is_some() => return Err(RelayFailure::wrong("the server has ended")),
+            Ok(_) => return Ok(()),
+            Err(error) if started.elapsed() > PATIENCE => return Err(error.into()),
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }

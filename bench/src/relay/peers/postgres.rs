@@ -8,23 +8,24 @@ use super::super::engine::Letters;
 use super::super::failure::RelayFailure;
 use super::super::load::Worker;
 use super::super::office::GROUP;
-use super::{Deliver, PATIENCE, Peer, find, quiet, wait_for};
+use super::{Deliver, PATIENCE, Peer, connect_to, find, free_address, password, quiet, wait_for};
 use cssr_proto::EnvelopeId;
 use std::ffi::OsStr;
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::UnixStream;
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-/// Nobody else uses the folder that the socket lies in.
-const PORT: &str = "5432";
 const USER: &str = "bench";
 /// The code of its error while it starts.
 const STARTING: &str = "57P03";
+/// What it asks for in a message of authentication: the password as it is.
+const PASSWORD: [u8; 4] = 3u32.to_be_bytes();
 const TABLE: &str = "create table letters (id bytea primary key, day integer not null, body bytea not null)";
 const OUTSIDE: &str = "alter table letters alter column body set storage external";
 const PUT: &str = "insert into letters values ($1, 20000, $2)";
@@ -34,7 +35,8 @@ const GET: &str = "select body from letters where id = $1";
 pub(crate) struct Postgres {
     /// Killed when this is dropped.
     _server: Child,
-    socket: PathBuf,
+    address: SocketAddr,
+    password: String,
     _folder: TempDir,
 }
 
@@ -55,18 +57,22 @@ impl Peer for Postgres {
         };
         let data = folder.path().join("data");
         let mut init = user.command(&initdb);
-        init.args(["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]).args(["--username", USER]);
-        if !init.arg("--pgdata").arg(&data).status().await?.success() {
+        let (address, password) = (free_address()?, password()?);
+        let file = folder.path().join("password");
+        fs::write(&file, &password)?;
+        user.give(&file)?;
+        init.args(["--auth=password", "--no-sync", "--encoding=UTF8", "--locale=C", "--username", USER]);
+        if !init.arg("--pwfile").arg(&file).arg("--pgdata").arg(&data).status().await?.success() {
             return Ok(Err("initdb fails here".into()));
         }
         let mut command = user.command(&postgres);
-        command.arg("-D").arg(&data).arg("-k").arg(folder.path()).args(["-p", PORT, "-c", "listen_addresses="]);
+        command.arg("-D").arg(&data).args(["-h", &address.ip().to_string(), "-p", &address.port().to_string()]);
+        command.args(["-c", "unix_socket_directories="]);
         // In its favour: no checkpoint while it is measured, and room for all clients.
         command.args(["-c", "max_wal_size=8GB", "-c", "max_connections=600"]);
         let mut server = command.spawn()?;
-        let socket = folder.path().join(format!(".s.PGSQL.{PORT}"));
-        drop(wait_for(&socket, &mut server).await?);
-        let this = Self { _server: server, socket, _folder: folder };
+        wait_for(address, &mut server).await?;
+        let this = Self { _server: server, address, password, _folder: folder };
         let mut client = this.connect_early().await?;
         for statement in [TABLE, OUTSIDE] {
             client.prepare("", statement).await?;
@@ -99,10 +105,10 @@ impl Postgres {
     }
 
     async fn connect_bare(&self) -> Result<PostgresClient, RelayFailure> {
-        let stream = BufReader::new(UnixStream::connect(&self.socket).await?);
+        let stream = BufReader::new(connect_to(self.address).await?);
         let (letters, stored) = (Letters::new(), Vec::new());
         let mut client = PostgresClient { stream, out: Vec::new(), letters, stored, delivering: None };
-        client.greet().await?;
+        client.greet(&self.password).await?;
         Ok(client)
     }
 }
@@ -122,9 +128,15 @@ impl User {
             let (user, group) = (fields.nth(2)?, fields.next()?);
             Some((user.parse().ok()?, group.parse().ok()?))
         });
-        let Some((user, group)) = ids else { return Ok(None) };
-        chown(folder, Some(user), Some(group))?;
-        Ok(Some(Self(Some((user, group)))))
+        let Some(ids) = ids else { return Ok(None) };
+        let this = Self(Some(ids));
+        this.give(folder)?;
+        Ok(Some(this))
+    }
+
+    /// Makes a file or folder its own.
+    fn give(&self, file: &Path) -> std::io::Result<()> {
+        self.0.map_or(Ok(()), |(user, group)| chown(file, Some(user), Some(group)))
     }
 
     fn command(&self, program: &Path) -> Command {
@@ -138,7 +150,7 @@ impl User {
 }
 
 pub(crate) struct PostgresClient {
-    stream: BufReader<UnixStream>,
+    stream: BufReader<TcpStream>,
     /// What is to be sent.
     out: Vec<u8>,
     letters: Letters,
@@ -180,7 +192,7 @@ impl PostgresClient {
         self.out.extend_from_slice(content);
     }
 
-    async fn greet(&mut self) -> Result<(), RelayFailure> {
+    async fn greet(&mut self, password: &str) -> Result<(), RelayFailure> {
         let mut content = 196_608u32.to_be_bytes().to_vec();
         for word in ["user", USER, "database", "postgres", ""] {
             content.extend_from_slice(word.as_bytes());
@@ -189,6 +201,12 @@ impl PostgresClient {
         // The only message without a kind.
         self.out.extend_from_slice(&(content.len() as u32 + 4).to_be_bytes());
         self.out.extend_from_slice(&content);
+        self.send().await?;
+        match self.read_message().await? {
+            (b'R', kind) if kind == PASSWORD => self.queue(b'p', &[password.as_bytes(), &[0]].concat()),
+            (b'E', why) => return Err(refused(&why)),
+            _ => return Err(wrong("it asks for no password")),
+        }
         self.read_answers().await.map(drop)
     }
 
@@ -223,24 +241,38 @@ impl PostgresClient {
         self.read_answers().await
     }
 
-    /// Sends what is queued and reads until the server is ready again.
-    async fn read_answers(&mut self) -> Result<u64, RelayFailure> {
+    async fn send(&mut self) -> Result<(), RelayFailure> {
         self.stream.write_all(&self.out).await?;
         self.out.clear();
+        Ok(())
+    }
+
+    /// A message: its kind, what it says.
+    async fn read_message(&mut self) -> Result<(u8, Vec<u8>), RelayFailure> {
+        let kind = self.stream.read_u8().await?;
+        let length = usize::try_from(self.stream.read_u32().await?).map_err(RelayFailure::wrong)?;
+        let mut content = vec![0; length.saturating_sub(4)];
+        self.stream.read_exact(&mut content).await?;
+        Ok((kind, content))
+    }
+
+    /// Sends what is queued and reads until the server is ready again.
+    async fn read_answers(&mut self) -> Result<u64, RelayFailure> {
+        self.send().await?;
         let mut rows = 0;
         loop {
-            let kind = self.stream.read_u8().await?;
-            let length = usize::try_from(self.stream.read_u32().await?).map_err(RelayFailure::wrong)?;
-            let mut content = vec![0; length.saturating_sub(4)];
-            self.stream.read_exact(&mut content).await?;
-            match kind {
-                b'Z' => return Ok(rows),
-                b'D' => rows += 1,
-                b'E' => return Err(wrong(&String::from_utf8_lossy(&content).replace('\0', " "))),
+            match self.read_message().await? {
+                (b'Z', _) => return Ok(rows),
+                (b'D', _) => rows += 1,
+                (b'E', why) => return Err(refused(&why)),
                 _ => {}
             }
         }
     }
+}
+
+fn refused(why: &[u8]) -> RelayFailure {
+    wrong(&String::from_utf8_lossy(why).replace('\0', " "))
 }
 
 fn wrong(what: &str) -> RelayFailure {

@@ -4,17 +4,19 @@ use super::super::engine::Letters;
 use super::super::failure::RelayFailure;
 use super::super::load::Worker;
 use super::super::office::GROUP;
-use super::{Deliver, Peer, find, quiet, wait_for};
-use std::path::PathBuf;
+use super::{Deliver, Peer, connect_to, find, free_address, password, quiet, wait_for};
+use std::fs;
+use std::net::SocketAddr;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::UnixStream;
+use tokio::net::TcpStream;
 use tokio::process::Child;
 
 #[derive(Debug)]
 pub(crate) struct Redis {
     _server: Child,
-    socket: PathBuf,
+    address: SocketAddr,
+    password: String,
     _folder: TempDir,
 }
 
@@ -24,25 +26,35 @@ impl Peer for Redis {
 
     async fn start(folder: TempDir) -> Result<Result<Self, String>, RelayFailure> {
         let Some(program) = find("redis-server", []) else { return Ok(Err("redis-server is not installed".into())) };
-        let socket = folder.path().join("socket");
-        let mut command = quiet(&program);
-        command.args(["--port", "0", "--appendonly", "yes", "--appendfsync", "always", "--save", ""]);
-        // Rewriting the log meanwhile would only slow it down.
-        command.args(["--auto-aof-rewrite-percentage", "0"]);
-        command.arg("--dir").arg(folder.path()).arg("--unixsocket").arg(&socket);
-        let mut server = command.spawn()?;
-        drop(wait_for(&socket, &mut server).await?);
-        Ok(Ok(Self { _server: server, socket, _folder: folder }))
+        let (address, password) = (free_address()?, password()?);
+        let settings = [
+            format!("bind {}", address.ip()),
+            format!("port {}", address.port()),
+            format!("requirepass {password}"),
+            "appendonly yes".into(),
+            "appendfsync always".into(),
+            "save \"\"".into(),
+            // Rewriting the log meanwhile would only slow it down.
+            "auto-aof-rewrite-percentage 0".into(),
+        ];
+        let file = folder.path().join("redis.conf");
+        // Not as arguments, which others who use the machine can see.
+        fs::write(&file, settings.join("\n"))?;
+        let mut server = quiet(&program).arg(&file).current_dir(folder.path()).spawn()?;
+        wait_for(address, &mut server).await?;
+        Ok(Ok(Self { _server: server, address, password, _folder: folder }))
     }
 
     async fn connect(&self) -> Result<RedisClient, RelayFailure> {
-        let stream = BufReader::new(UnixStream::connect(&self.socket).await?);
+        let mut stream = BufReader::new(connect_to(self.address).await?);
+        stream.write_all(&command(&[b"AUTH", self.password.as_bytes()])).await?;
+        read(&mut stream, &mut Vec::new()).await?;
         Ok(RedisClient { stream, letters: Letters::new(), stored: Vec::new(), delivering: None })
     }
 }
 
 pub(crate) struct RedisClient {
-    stream: BufReader<UnixStream>,
+    stream: BufReader<TcpStream>,
     letters: Letters,
     /// What Redis calls what was stored.
     stored: Vec<Vec<u8>>,
@@ -94,7 +106,7 @@ fn command(words: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Reads an answer, and collects the strings in it. An error is a failure.
-async fn read(stream: &mut BufReader<UnixStream>, strings: &mut Vec<Vec<u8>>) -> Result<(), RelayFailure> {
+async fn read(stream: &mut BufReader<TcpStream>, strings: &mut Vec<Vec<u8>>) -> Result<(), RelayFailure> {
     // Items of the answer that are still to come.
     let mut left = 1u64;
     while left > 0 {
