@@ -121,6 +121,14 @@ impl Monitor {
         figures.day = Some(now.today);
     }
 
+    /// The store does not answer. Over when it is looked again.
+    pub(crate) fn hangs(&self) {
+        let alarm = Alarm::StoreHangs;
+        if self.lock().alarms.insert(alarm) {
+            alarm.tell();
+        }
+    }
+
     /// Figures that a panic left behind are at worst old.
     fn lock(&self) -> MutexGuard<'_, Figures> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

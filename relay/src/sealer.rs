@@ -4,8 +4,14 @@ use crate::sealing::Moment;
 use crate::shared::Shared;
 use crate::store::{Kind, Store, StoreError};
 use cssr_proto::sizes::BATCH_MAX;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+
+/// How long the store may take for what is done with each tick. Most of it is done within a second; whole days that expire on a
+/// slow disk take longest.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What the sealer can be told to do at once; it answers when it is done.
 #[derive(Debug)]
@@ -41,12 +47,23 @@ pub(crate) async fn run<S: Store>(relay: Arc<Shared<S>>, mut commands: mpsc::Rec
             Some(Command::Tick(answer)) => (false, Some(answer)),
             Some(Command::SealAll(answer)) => (true, Some(answer)),
         };
-        tick(&relay, all, &mut due).await;
+        watched(&relay, tick(&relay, all, &mut due)).await;
         if let Some(answer) = answer {
             // Who asked may have gone.
             let _ = answer.send(());
         }
     }
+}
+
+/// A disk that hangs reports no error: who waits for it would never say so.
+async fn watched<S: Store>(relay: &Shared<S>, work: impl Future<Output = ()>) {
+    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        () = &mut work => return,
+        () = relay.clock.sleep_until(relay.clock.elapsed() + PATIENCE) => relay.monitor.hangs(),
+    }
+    work.await;
 }
 
 async fn tick<S: Store>(relay: &Shared<S>, all: bool, due: &mut Due) {

@@ -54,7 +54,9 @@ fn files(NamedFiles { key, data, tls }: &NamedFiles) -> Vec<String> {
         .filter_map(|path| read_key_file(path).err().map(|error| format!("the key file {}: {error}", path.display())));
     let tls = tls.iter().flat_map(Tls::faults).map(|error| error.to_string());
     let data = data.iter().filter(|path| !can_be_a_folder(path));
-    let data = data.map(|path| format!("the data folder {} is no folder, and cannot become one", path.display()));
+    let data = data.map(|path| {
+        format!("the data folder {} is not there and its folder is not either, or it is no folder", path.display())
+    });
     key.chain(tls).chain(data).collect()
 }
 
@@ -69,10 +71,10 @@ fn rights(path: &Path) -> Option<String> {
     ))
 }
 
-/// Whether there is a folder, or nothing yet below one.
+/// Whether there is a folder, or nothing yet in one: `serve` makes no others on the way.
 fn can_be_a_folder(path: &Path) -> bool {
-    let here = |path: &&Path| path.as_os_str().is_empty() || path.symlink_metadata().is_ok();
-    path.ancestors().find(here).is_some_and(|path| path.as_os_str().is_empty() || path.is_dir())
+    let is_folder = |path: &Path| path.as_os_str().is_empty() || path.is_dir();
+    is_folder(path) || (path.symlink_metadata().is_err() && path.parent().is_some_and(is_folder))
 }
 
 impl Finding {

@@ -118,13 +118,24 @@ impl Certificate {
     }
 }
 
-/// Takes up the signals: gives the future that ends with SIGTERM or SIGINT, and looks for other certificates on SIGHUP
+/// From here on SIGHUP does not end the process. For before what takes long: whoever renews a certificate does not ask whether
+/// the store is open yet.
+pub(super) fn hangup() -> Result<Signal, Failure> {
+    take_up(SignalKind::hangup())
+}
+
+fn take_up(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::failed(format_args!("signals: {error}")))
+}
+
+/// Takes up the other signals: gives the future that ends with SIGTERM or SIGINT, and looks for other certificates on SIGHUP
 /// meanwhile, which does nothing without one.
-pub(super) fn signals(certificate: Option<Certificate>) -> Result<impl Future<Output = ()>, Failure> {
-    let failed = |error| Failure::failed(format_args!("signals: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+pub(super) fn signals(
+    mut hangup: Signal,
+    certificate: Option<Certificate>,
+) -> Result<impl Future<Output = ()>, Failure> {
+    let mut terminate = take_up(SignalKind::terminate())?;
+    let mut interrupt = take_up(SignalKind::interrupt())?;
     Ok(async move {
         let watch = async {
             match certificate {

@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::signal::unix::Signal;
 
 pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     logging::start(arguments.log, arguments.log_format);
@@ -52,8 +53,9 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     make_folder(&data).map_err(|error| Failure::failed(format_args!("the data folder {}: {error}", data.display())))?;
     let needs = Sandbox { write: vec![data.clone()], ..listening::needs(&listen, tls.as_ref(), metrics) };
     let runtime = runtime::start(&needs, sandbox)?;
-    let sockets = Sockets { listen, tls, metrics, certificate };
     runtime.block_on(async {
+        let hangup = listening::hangup()?;
+        let sockets = Sockets { listen, tls, metrics, certificate, hangup };
         let failed = |error: OpenError| Failure::failed(format_args!("the store in {}: {error}", data.display()));
         match engine {
             Engine::Sled => {
@@ -88,6 +90,7 @@ struct Sockets {
     tls: Option<TlsSection>,
     metrics: Option<SocketAddr>,
     certificate: Option<listening::Certificate>,
+    hangup: Signal,
 }
 
 async fn serve<S: Store>(
@@ -97,10 +100,10 @@ async fn serve<S: Store>(
     sockets: Sockets,
     json: bool,
 ) -> Result<(), Failure> {
-    let Sockets { listen, tls, metrics, certificate } = sockets;
+    let Sockets { listen, tls, metrics, certificate, hangup } = sockets;
     let mut bound = listening::bind(&listen, tls.as_ref(), certificate.as_ref(), metrics)?;
     let metrics = metrics.map(|address| bound.metrics(address)).transpose()?;
-    let shutdown = listening::signals(certificate)?;
+    let shutdown = listening::signals(hangup, certificate)?;
     let (relay, _handle) = Relay::start(store, config, Arc::new(clock)).await.map_err(Failure::failed)?;
     if let Some(listener) = metrics {
         tokio::spawn(serve_monitor(listener, relay.monitor()));

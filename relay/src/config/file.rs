@@ -247,10 +247,10 @@ fn limits(keys: &mut Keys, postage: Postage) -> Result<Limits, ConfigError> {
         publications: keys.number("publications", 1..=1_000, default.publications)?,
         handshake_timeout: keys.time("handshake_timeout", timeout.clone(), default.handshake_timeout)?,
         silence_timeout,
-        // A ping after the timeout asks nobody.
+        // A ping that comes with the timeout asks nobody, and its answer must have time.
         ping_interval: keys.time(
             "ping_interval",
-            Duration::from_millis(1)..=silence_timeout,
+            Duration::from_millis(1)..=silence_timeout / 2,
             default.ping_interval.min(silence_timeout / 2),
         )?,
         idle_timeout: keys.time("idle_timeout", idle, default.idle_timeout)?,
@@ -443,7 +443,7 @@ mod tests {
             ("idle_timeout = \"299s\"", &["\"idle_timeout\"", "299s", "5min"]),
             ("forwarders = [\"192.0.2.1\", \"here\"]", &["\"forwarders\"", "here", "192.0.2.1"]),
             ("chunk_effort = 4294967296", &["\"chunk_effort\"", "to 4294967295"]),
-            ("silence_timeout = \"1s\"\nping_interval = \"2s\"", &["\"ping_interval\"", "to 1s"]),
+            ("silence_timeout = \"1s\"\nping_interval = \"2s\"", &["\"ping_interval\"", "to 500ms"]),
             ("conections = 5", &["\"conections\"", "does not exist", "connections"]),
             ("[limits]\nconnections = 5", &["\"limits\"", "does not exist"]),
             ("card = \"cssr:ABC\"", &["duplicate", "card"]),

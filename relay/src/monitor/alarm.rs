@@ -42,6 +42,7 @@ pub(super) enum Alarm {
     /// For so long that the day is another one by any clock.
     ClockDoubtedLong,
     StoreFailed,
+    StoreHangs,
     StoreDamaged,
     DiskNearlyFull,
     DiskFull,
@@ -105,7 +106,7 @@ const fn quota(kind: Kind) -> &'static str {
 }
 
 impl Alarm {
-    pub(super) const NAMES: [&str; 17] = [
+    pub(super) const NAMES: [&str; 18] = [
         "no_note",
         "note_lapses",
         "note_lapsed",
@@ -116,6 +117,7 @@ impl Alarm {
         "desks_mute",
         "clock_doubted",
         "store_failed",
+        "store_hangs",
         "store_damaged",
         "disk_nearly_full",
         "disk_full",
@@ -137,6 +139,7 @@ impl Alarm {
             Self::DesksMute { .. } => "desks_mute",
             Self::ClockDoubted | Self::ClockDoubtedLong => "clock_doubted",
             Self::StoreFailed => "store_failed",
+            Self::StoreHangs => "store_hangs",
             Self::StoreDamaged => "store_damaged",
             Self::DiskNearlyFull => "disk_nearly_full",
             Self::DiskFull => "disk_full",
@@ -151,14 +154,15 @@ impl Alarm {
         match self {
             Self::NoNote
             | Self::NoteLapsed { .. }
-            | Self::RosterLapsed { .. }
             | Self::DesksMute { .. }
             | Self::ClockDoubtedLong
             | Self::StoreFailed
+            | Self::StoreHangs
             | Self::DiskFull
             | Self::Full(Kind::Letter) => Health::Failing,
             Self::NoteLapses { .. }
             | Self::RosterLapses { .. }
+            | Self::RosterLapsed { .. }
             | Self::SeatsLapse { .. }
             | Self::SeatsLeftOut { .. }
             | Self::ClockDoubted
@@ -188,9 +192,11 @@ impl fmt::Display for Alarm {
             }
             Self::NoteLapsed { last } => write!(f, "the newest note counted until {last}: nobody can send"),
             Self::RosterLapses { last } => {
-                write!(f, "the roster ends on {last}; without another one nobody can send afterwards")
+                write!(f, "the roster ends on {last}; without another one the note cannot be renewed afterwards")
             }
-            Self::RosterLapsed { last } => write!(f, "the roster ended on {last}: nobody can send"),
+            Self::RosterLapsed { last } => {
+                write!(f, "the roster ended on {last}: the note cannot be renewed, and once it has lapsed nobody can send")
+            }
             Self::SeatsLapse { seats, first } => {
                 write!(f, "the keys of {seats} seats end, the first on {first}; letters leave them out then")
             }
@@ -205,6 +211,9 @@ impl fmt::Display for Alarm {
             ),
             Self::StoreFailed => {
                 f.write_str("the store has failed: nothing is acknowledged until the relay is started again")
+            }
+            Self::StoreHangs => {
+                f.write_str("the store does not answer, for minutes: nothing is listed, and perhaps nothing acknowledged")
             }
             Self::StoreDamaged => {
                 f.write_str("something that is stored cannot be read; \"cssr-relay check\" tells what")

@@ -1,6 +1,6 @@
 //! How long what the office has published will do.
 
-use cssr_proto::{Day, DeskNumber, Epoch, Pool, Prekey, Seat, SeatKey, SeatNumber, Signed};
+use cssr_proto::{Day, DeskNumber, Epoch, Pool, Prekey, Seat, SeatKey, SeatNumber, SeatState, Signed};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What each listed seat has published.
@@ -56,7 +56,14 @@ impl Validity {
     pub(crate) fn seats(&self, today: Day, until: Day) -> Seats {
         let mut seats = Seats::default();
         let mut desks: BTreeMap<DeskNumber, bool> = BTreeMap::new();
-        for seat in self.0.iter().filter(|seat| seat.seat.is_active_on(today)) {
+        for seat in &self.0 {
+            // A desk is not given up by letting the time of its seats run out.
+            if seat.seat.state == SeatState::Active && seat.seat.from <= today {
+                desks.entry(seat.desk).or_default();
+            }
+            if !seat.seat.is_active_on(today) {
+                continue;
+            }
             let lapse = seat.lapse(today);
             *desks.entry(seat.desk).or_default() |= lapse > today;
             // Its time on the roster ends by intent.

@@ -21,6 +21,8 @@ pub struct Inner<S> {
     /// Statements, likewise.
     pub statements: watch::Sender<usize>,
     pub failing: AtomicBool,
+    /// Whether it answers nobody who asks what waits.
+    pub hangs: watch::Sender<bool>,
     /// How many statements are removed before the next one finds no space for that, once.
     pub removes: AtomicUsize,
     /// Envelopes that were read for couriers and sources.
@@ -45,8 +47,20 @@ impl<S: Store> Gate<S> {
         let (failing, reads) = (AtomicBool::new(false), AtomicUsize::new(0));
         let removes = AtomicUsize::new(usize::MAX);
         let statements = watch::Sender::new(0);
+        let hangs = watch::Sender::new(false);
         let comes_beside_seals = AtomicUsize::new(0);
-        Self(Arc::new(Inner { store, closes, open, puts, statements, failing, removes, reads, comes_beside_seals }))
+        Self(Arc::new(Inner {
+            store,
+            closes,
+            open,
+            puts,
+            statements,
+            failing,
+            hangs,
+            removes,
+            reads,
+            comes_beside_seals,
+        }))
     }
 
     /// From now on puts wait, and statements.
@@ -123,6 +137,7 @@ impl<S: Store> Store for Gate<S> {
     }
 
     async fn pending(&self, kind: Kind) -> Result<Option<Pending>, StoreError> {
+        self.0.hangs.subscribe().wait_for(|hangs| !hangs).await.unwrap();
         self.0.store.pending(kind).await
     }
 

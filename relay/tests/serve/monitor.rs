@@ -11,7 +11,7 @@ use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::request::Request;
 use cssr_proto::response::Response;
 use cssr_proto::wire_error::ErrorCode;
-use cssr_proto::{Directory, SeatNumber};
+use cssr_proto::{Directory, SeatNumber, SeatState};
 use cssr_relay::store::{JournalConfig, JournalStore, Quotas};
 use cssr_relay::{Health, ManualClock, Monitor, serve_monitor};
 use rand_core::SeedableRng as _;
@@ -127,6 +127,39 @@ async fn an_alarm_is_raised_before_prekeys_lapse_and_another_once_a_desk_is_mute
     assert_eq!(value(&metrics, "cssr_relay_alarm{name=\"store_failed\"}"), 0);
 }
 
+/// Who still writes to it has nobody to read it.
+#[tokio::test]
+async fn a_desk_whose_seats_have_all_come_to_their_last_day_is_mute_unless_they_are_retired() {
+    for (state, is_mute) in [(SeatState::Active, true), (SeatState::Retired, false)] {
+        let mut rig = opened().await;
+        rig.office.change_seats(|seat| (seat.through, seat.state) = (DAY, state));
+        let roster = rig.office.sign_roster();
+        assert_eq!(rig.client().await.ask(publish_roster(&roster)).await, Response::Published);
+        rig.handle.tick().await;
+        assert!(!alarms(&rig.monitor).1.contains(&"desks_mute"), "{state:?}: on the last day");
+        rig.clock.advance(A_DAY);
+        rig.handle.tick().await;
+        assert_eq!(alarms(&rig.monitor).1.contains(&"desks_mute"), is_mute, "{state:?}");
+    }
+}
+
+/// Sources look at the roster of the note's day.
+#[tokio::test]
+async fn a_roster_that_has_ended_is_a_failure_only_once_the_last_note_has_lapsed() {
+    let mut rig = opened().await;
+    rig.office.expire_on(DAY);
+    let roster = rig.office.sign_roster();
+    assert_eq!(rig.client().await.ask(publish_roster(&roster)).await, Response::Published);
+    for (day, health) in
+        [Health::Warning, Health::Warning, Health::Warning, Health::Warning, Health::Failing].iter().enumerate()
+    {
+        rig.handle.tick().await;
+        let (now, names) = alarms(&rig.monitor);
+        assert_eq!((&now, names.contains(&"roster_lapsed")), (health, day > 0), "{day}: {names:?}");
+        rig.clock.advance(A_DAY);
+    }
+}
+
 /// Whatever the seats have published: sources get what the note names.
 #[tokio::test]
 async fn seats_that_a_note_leaves_out_are_an_alarm_and_so_is_a_desk_that_it_makes_mute() {
@@ -228,6 +261,32 @@ async fn a_store_that_failed_is_an_alarm_until_the_relay_is_started_again() {
         // Nothing waits to be sealed, so nobody finds out anew.
         rig.clock.advance(A_DAY);
     }
+}
+
+/// A disk that hangs reports no error.
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_an_alarm_until_it_does() {
+    let rig = opened().await;
+    rig.store.hangs.send_replace(true);
+    let meanwhile = async {
+        while rig.store.hangs.receiver_count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        for minute in 0..4 {
+            rig.clock.advance(Duration::from_mins(1));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert_eq!(alarms(&rig.monitor), (Health::Good, vec![]), "{minute}");
+        }
+        rig.clock.advance(Duration::from_mins(1));
+        while alarms(&rig.monitor).0 == Health::Good {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(alarms(&rig.monitor), (Health::Failing, vec!["store_hangs"]));
+        rig.store.hangs.send_replace(false);
+    };
+    let both = async { tokio::join!(rig.handle.tick(), meanwhile) };
+    tokio::time::timeout(PATIENCE, both).await.unwrap();
+    assert_eq!(alarms(&rig.monitor), (Health::Good, vec![]));
 }
 
 #[tokio::test]

@@ -165,6 +165,20 @@ impl Office {
         self.roster.desks = List::new(desks).unwrap();
     }
 
+    /// Makes a day the last one of the draft.
+    pub fn expire_on(&mut self, day: Day) {
+        self.roster.expires = day;
+    }
+
+    /// Changes all seats of the desk in the draft.
+    pub fn change_seats(&mut self, change: impl FnMut(&mut Seat)) {
+        let mut desks = self.roster.desks.clone().into_vec();
+        let mut seats = desks[0].seats.clone().into_vec();
+        seats.iter_mut().for_each(change);
+        desks[0].seats = List::new(seats).unwrap();
+        self.roster.desks = List::new(desks).unwrap();
+    }
+
     /// What a seat publishes: its key, and prekeys for this week and the next.
     pub fn seat_statements(&mut self, seat: u8) -> Vec<Vec<u8>> {
         let roster = self.pool.roster().unwrap().clone();
