@@ -18,6 +18,8 @@ const NAME: &str = "relay.toml";
 const SECOND: Duration = Duration::from_secs(1);
 const WORK_TIME: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(86_400);
+/// More, in one day, would make an index that no client reads.
+const LETTERS_MOST: u64 = 2_000_000;
 
 /// What stands in `relay.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +130,7 @@ impl ConfigFile {
         let data: Option<PathBuf> = keys.text("data", "the path of a folder")?;
         let engine: Option<Engine> = keys.text("store", "\"journal\" or \"sled\"")?;
         let quotas = Quotas {
-            letters: keys.number("letters_max", 1..=100_000_000, Quotas::default().letters)?,
+            letters: keys.number("letters_max", 1..=LETTERS_MOST, Quotas::default().letters)?,
             chunks: keys.number("chunks_max", 0..=100_000_000, Quotas::default().chunks)?,
         };
         let sealing = sealing(keys)?;
@@ -237,7 +239,7 @@ fn limits(keys: &mut Keys, postage: Postage) -> Result<Limits, ConfigError> {
     let default = Limits::default();
     let timeout = Duration::from_millis(10)..=DAY;
     // Who computes postage asks for nothing meanwhile (protocol, section 12.4).
-    let idle = if postage.letters.most > 0 { WORK_TIME..=DAY } else { timeout.clone() };
+    let idle = if postage.letters.most > 0 || postage.chunks.most > 0 { WORK_TIME..=DAY } else { timeout.clone() };
     let silence_timeout = keys.time("silence_timeout", timeout.clone(), default.silence_timeout)?;
     Ok(Limits {
         connections: keys.number("connections", 1..=1_000_000, default.connections)?,
@@ -263,6 +265,7 @@ fn limits(keys: &mut Keys, postage: Postage) -> Result<Limits, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cssr_proto::sizes::{ENVELOPE_ID, INDEX_MAX};
 
     const CARD: &str = "card = \"cssr:QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQQQ-QQXU-LVLR@relay.example.org\"\n";
 
@@ -342,8 +345,23 @@ mod tests {
         assert_eq!(parse("letter_effort = 300").unwrap().postage.letters, Efforts::fixed(300));
         let config = parse("letter_effort = 2\nletter_effort_most = 40").unwrap();
         assert_eq!(config.postage.letters, Efforts { least: 2, most: 40 });
-        let none = parse("letter_effort_most = 0\nidle_timeout = \"1s\"").unwrap();
+        let none = parse("letter_effort_most = 0\nchunk_effort_most = 0\nidle_timeout = \"1s\"").unwrap();
         assert_eq!((none.postage.letters, none.limits.idle_timeout), (Efforts::fixed(0), SECOND));
+    }
+
+    #[test]
+    fn who_works_for_letters_or_chunks_may_ask_for_nothing_meanwhile() {
+        for free in ["letter_effort_most = 0", "chunk_effort_most = 0"] {
+            let error = parse(&format!("{free}\nidle_timeout = \"1s\"")).unwrap_err().to_string();
+            assert!(error.contains("idle_timeout"), "{free}: {error}");
+        }
+    }
+
+    #[test]
+    fn all_letters_that_there_may_be_fit_an_index() {
+        assert!(LETTERS_MOST * ENVELOPE_ID as u64 + 1_000_000 < INDEX_MAX as u64, "with what stands around the ids");
+        assert!(parse(&format!("letters_max = {LETTERS_MOST}")).is_ok());
+        assert!(parse(&format!("letters_max = {}", LETTERS_MOST + 1)).is_err());
     }
 
     #[test]
