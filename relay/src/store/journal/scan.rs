@@ -246,6 +246,8 @@ fn sort_out(
     let Scanned { contents, unburned, torn, damaged, unreadable, lost, .. } = scanned;
     let mut listed: Vec<EnvelopeId> = contents.batches.iter().flat_map(|batch| batch.ids()).copied().collect();
     listed.sort_unstable();
+    // What a batch that could not be read for a while lists was listed again.
+    listed.dedup();
 
     let is_listed = |id: &EnvelopeId| listed.binary_search(id).is_ok();
     let mut waiting = Vec::new();
