@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::JoinSet;
 
 /// Enough that no quota is ever used up.
-pub(super) const QUOTAS: Quotas = Quotas { letters: 2_000_000, chunks: 10_000_000 };
+pub(super) const QUOTAS: Quotas = Quotas { letters: 10_000_000, chunks: 10_000_000 };
 
 /// A store in a folder.
 pub(super) trait Engine: Store + Sized {

@@ -55,7 +55,10 @@ fn files(NamedFiles { key, data, tls }: &NamedFiles) -> Vec<String> {
     let tls = tls.iter().flat_map(Tls::faults).map(|error| error.to_string());
     let data = data.iter().filter(|path| !can_be_a_folder(path));
     let data = data.map(|path| {
-        format!("the data folder {} is not there and its folder is not either, or it is no folder", path.display())
+        format!(
+            "the data folder {} is no folder, and cannot be made: the folder that it would be in is not there",
+            path.display()
+        )
     });
     key.chain(tls).chain(data).collect()
 }
@@ -80,5 +83,21 @@ fn can_be_a_folder(path: &Path) -> bool {
 impl Finding {
     fn of_no_line(message: String) -> Self {
         Self { line: None, shown: message.clone(), message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_may_be_made_in_a_folder_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        std::fs::write(at("file"), "").unwrap();
+        assert!(["", "data"].into_iter().all(|path| can_be_a_folder(&at(path))) && can_be_a_folder(Path::new("data")));
+        for path in ["file", "file/data", "missing/data"] {
+            assert!(!can_be_a_folder(&at(path)), "{path}");
+        }
     }
 }

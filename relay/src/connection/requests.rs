@@ -87,10 +87,7 @@ impl<S: Store> Requests<S> {
             Ok(Some((number, request))) => {
                 let to = To::new(request.kind(), number);
                 let answer = if unanswered >= self.in_flight() {
-                    // A client counts its chunks as it posts them.
-                    if let Request::Post(post) = &request {
-                        self.changes.skip(post);
-                    }
+                    self.count_refused(&request);
                     Err(ErrorCode::TooManyRequests)
                 } else {
                     self.answer(to, request)
@@ -102,6 +99,13 @@ impl<S: Store> Requests<S> {
         }
     }
 
+    /// A client counts its chunks as it posts them, whatever the answers are (protocol, section 12.4).
+    fn count_refused(&mut self, request: &Request) {
+        if let Request::Post(post) = request {
+            self.changes.skip(post);
+        }
+    }
+
     fn answer(&mut self, to: To, request: Request) -> Result<Answering, ErrorCode> {
         if let Request::Courier { courier, signature } = request {
             return self.become_courier(to, CourierProof { courier, signature });
@@ -109,8 +113,10 @@ impl<S: Store> Requests<S> {
         if self.role == Role::Fresh {
             self.role = Role::Anonymous;
         }
-        self.check_role(&request)?;
-        self.check_ready(request.kind())?;
+        if let Err(code) = self.check_role(&request).and_then(|()| self.check_ready(request.kind())) {
+            self.count_refused(&request);
+            return Err(code);
+        }
         let shared = Arc::clone(&self.shared);
         // A note that becomes valid between the two requests must not make them contradict each other.
         let shown = self.shown.take();

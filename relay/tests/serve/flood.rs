@@ -1,6 +1,6 @@
 //! Many posts, many connections, and who shares what with whom.
 
-use crate::client::{Client, chunk, envelope, error, id, letter};
+use crate::client::{Client, burn_key, chunk, envelope, error, id, letter};
 use crate::gate::Gate;
 use crate::office::DAY;
 use crate::rig::{Rig, memory_store, memory_store_of, office, relay_key};
@@ -171,6 +171,21 @@ fn paid(client: &Client, seed: u64, effort: u32) -> Request {
     let challenge = Challenge::letter(client.session.handshake_hash(), &id(seed));
     let postage = challenge.solve(effort, 1_000, &mut ChaCha20Rng::seed_from_u64(seed)).unwrap();
     Request::Post(Post::letter(id(seed), postage, &envelope(seed)))
+}
+
+/// Both ends count them (protocol, section 12.4).
+#[tokio::test]
+async fn a_chunk_that_comes_before_the_first_note_counts_among_those_of_its_session() {
+    let rig = Rig::new(|config| config.postage.chunks = Efforts::fixed(1)).await;
+    let mut early = rig.client().await;
+    let challenge = Challenge::chunk(early.session.handshake_hash(), 0).unwrap();
+    let postage = challenge.solve(1, 1_000, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+    let hash = cssr_proto::sha256(burn_key(1).as_bytes());
+    let first = Request::Post(Post::chunk(id(1), hash, postage, &envelope(1)));
+    assert_eq!(early.refused(first).await, ErrorCode::NotReady);
+    let rig = rig.opened().await;
+    assert_eq!(early.ask(chunk(2)).await, Response::Posted, "the first has paid for the second");
+    assert_eq!(rig.client().await.refused(chunk(3)).await, ErrorCode::Postage, "a first one does");
 }
 
 #[tokio::test]

@@ -92,6 +92,35 @@ fn bodies_of_what_waits_that_cannot_be_read_keep_nobody_out() {
     });
 }
 
+/// What it lists is listed again, and then it can be read once more.
+#[test]
+fn a_chunk_that_two_batches_list_and_that_was_burned_is_not_lost() {
+    block_on(async {
+        let (sim, path) = (Sim::new(0), of("chunks", 0));
+        let store = open(&sim, 0).unwrap();
+        stored(&store, chunk(1, day(0))).await;
+        let envelopes = records(&sim, &path);
+        store.seal(Kind::Chunk).await.unwrap();
+        drop(store);
+        without_index(&sim);
+        let copies: Vec<_> = records(&sim, &path).into_iter().filter(|copy| !envelopes.contains(copy)).collect();
+        let [one, other] = copies[..] else { panic!("{copies:?}") };
+        sim.change(&path, |bytes| bytes[one * RECORD + HEADER] ^= 1);
+        sim.spoil(&[(&path, (other * RECORD / 512) as u64)]);
+        let store = open(&sim, 1).unwrap();
+        assert!(store.seal(Kind::Chunk).await.unwrap().is_some(), "it is listed again");
+        drop(store);
+        without_index(&sim);
+        sim.spoil(&[]);
+        let store = open(&sim, 2).unwrap();
+        assert_eq!(store.batches(Kind::Chunk, day(0)).await.unwrap().len(), 2);
+        assert_eq!(store.burn(id(1), burn_key(1)).await.unwrap(), BurnOutcome::Burned);
+        drop(store);
+        without_index(&sim);
+        assert_eq!(open(&sim, 3).unwrap().damage().envelopes, 0);
+    });
+}
+
 #[test]
 fn a_block_of_marks_that_cannot_be_read_keeps_nobody_out() {
     block_on(async {
