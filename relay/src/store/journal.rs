@@ -22,6 +22,7 @@
 //! **Forgetting.** A day's key is overwritten in place, which needs no space on a full disk; then its files are removed, but
 //! for its space, which the next day uses. A burned chunk is overwritten, and gives its space back with the next batch.
 
+mod announced;
 mod builder;
 mod check;
 mod disk;

@@ -8,6 +8,7 @@ use super::super::open_error::io;
 use super::super::volume_id::VolumeId;
 use super::super::{Kind, OpenError, Shelf, StatementName};
 use super::JournalConfig;
+use super::announced::Announced;
 use super::disk::{Disk, SystemDisk};
 use super::family::{BURNED, Files, JOURNAL, MARK};
 use super::files;
@@ -19,6 +20,7 @@ use super::record::RECORD;
 use super::recover::{Home, follow, locked_existing};
 use super::scan::{Bad, Depth, Scanned, scan};
 use cssr_proto::index::{Batch, Head};
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -38,8 +40,8 @@ pub(super) fn check_on(
 ) -> Result<Findings, OpenError> {
     let home = Home::new(disk, config.directory.clone());
     let _lock = locked_existing(&home)?;
-    let mut check =
-        Check { home: &home, seen, findings: Findings::default(), batches: Vec::new(), days: BTreeSet::new() };
+    let (findings, batches, days) = (Findings::default(), Vec::new(), BTreeSet::new());
+    let mut check = Check { home: &home, seen, findings, batches, days };
     if !check.copies(&home.root, manifest::NAME)? {
         // Without it nothing says which days there should be.
         check.findings.tell(manifest::NAME, None, "it is missing, or both copies are damaged");
@@ -50,15 +52,18 @@ pub(super) fn check_on(
         return Err(OpenError::OtherKey);
     }
     check.unlisted(&manifest)?;
-    for id in manifest.families() {
-        check.family(id)?;
+    let read = heads::read(&*home.disk, &home.root, &config.relay).map_err(io("read a small file"))?;
+    for (kind, known) in [Kind::Letter, Kind::Chunk].into_iter().zip(heads::known(read, &manifest)) {
+        let mut announced = Announced::by(&known);
+        let mut families: Vec<_> = manifest.families().filter(|id| id.kind == kind).collect();
+        families.sort_unstable_by_key(|id| Reverse(*id));
+        for id in families {
+            check.family(id, &mut announced)?;
+        }
+        check.chain(kind, known);
     }
     check.heads()?;
     check.statements()?;
-    let read = heads::read(&*home.disk, &home.root, &config.relay).map_err(io("read a small file"))?;
-    for (kind, known) in [Kind::Letter, Kind::Chunk].into_iter().zip(heads::known(read, &manifest)) {
-        check.chain(kind, known);
-    }
     Ok(check.findings)
 }
 
@@ -139,7 +144,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn family(&mut self, id: VolumeId) -> Result<(), OpenError> {
+    fn family(&mut self, id: VolumeId, announced: &mut Announced) -> Result<(), OpenError> {
         let disk = &*self.home.disk;
         let key = match DayKey::load(disk, &self.home.keys, id).map_err(io("read a day's key"))? {
             Loaded::Key(key) => key,
@@ -162,7 +167,8 @@ impl Check<'_> {
         };
         // What is read shall be what the disk has.
         files.all().try_for_each(|file| file.forget_cached()).map_err(io("read a journal"))?;
-        let scanned = scan(&files, Depth::Bodies, self.seen).map_err(io("read a journal"))?;
+        let scanned = scan(&files, Depth::Bodies, announced, self.seen).map_err(io("read a journal"))?;
+        announced.learn(scanned.contents.batches.first());
         self.index(id, &files, &scanned)?;
         let Scanned { contents, damaged, flawed, lost, single, records, blank, marks, .. } = scanned;
         for Bad { file, position } in damaged {

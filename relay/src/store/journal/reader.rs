@@ -13,6 +13,7 @@ use super::super::transfer::{Content, Held, Listed, Outline, Source};
 use super::super::volume_id::VolumeId;
 use super::super::{Kind, OpenError, StoreError, open_error::io};
 use super::JournalConfig;
+use super::announced::Announced;
 use super::disk::{Disk, Lock};
 use super::family::{BURNED, Files, MARK, Mark};
 use super::heads;
@@ -55,6 +56,8 @@ struct FamilyReader {
     batches: Vec<Batch>,
     /// By id.
     known: Vec<(EnvelopeId, Spot)>,
+    /// What is known of its batches from elsewhere.
+    announced: Announced,
     /// What is to be taken from another day.
     elsewhere: BTreeMap<EnvelopeId, (VolumeId, Spot)>,
     /// Whether the journal was read a second time.
@@ -90,6 +93,7 @@ impl JournalReader {
             return Err(OpenError::OtherKey);
         }
         let [letters, chunks] = heads::known(read, &manifest);
+        let mut announced = [letters, chunks].map(|head| Announced::by(&head));
         let mut ids: Vec<VolumeId> = manifest.families().collect();
         ids.sort_unstable();
         let mut families = BTreeMap::new();
@@ -98,8 +102,11 @@ impl JournalReader {
             if extent == Extent::Heads && !open.contains(&id.kind.byte()) {
                 continue;
             }
-            match FamilyReader::open(&home, id, extent)? {
+            let [of_letters, of_chunks] = &mut announced;
+            let announced = if id.kind == Kind::Letter { of_letters } else { of_chunks };
+            match FamilyReader::open(&home, id, extent, announced)? {
                 Some(family) => {
+                    announced.learn(family.batches.first());
                     if !family.batches.is_empty() {
                         open.remove(&id.kind.byte());
                     }
@@ -174,7 +181,7 @@ impl Source for JournalReader {
 
 impl FamilyReader {
     /// `None` for a family that has expired meanwhile.
-    fn open(home: &Home, id: VolumeId, extent: Extent) -> Result<Option<Self>, OpenError> {
+    fn open(home: &Home, id: VolumeId, extent: Extent, announced: &Announced) -> Result<Option<Self>, OpenError> {
         let disk = &*home.disk;
         let key = match DayKey::load(disk, &home.keys, id).map_err(io("read a day's key"))? {
             Loaded::Key(key) => key,
@@ -186,9 +193,9 @@ impl FamilyReader {
             Err(error) if error.kind() == ErrorKind::NotFound && extent != Extent::All => return Ok(None),
             Err(error) => return Err(io("open a journal")(error)),
         };
-        let (scanned, again) = read(&files, extent).map_err(io("read a journal"))?;
-        let elsewhere = BTreeMap::new();
-        let mut family = Self { files, batches: Vec::new(), known: Vec::new(), elsewhere, again };
+        let (scanned, again) = read(&files, extent, announced).map_err(io("read a journal"))?;
+        let (announced, elsewhere) = (announced.clone(), BTreeMap::new());
+        let mut family = Self { files, batches: Vec::new(), known: Vec::new(), announced, elsewhere, again };
         family.take(scanned.contents, extent);
         Ok(Some(family))
     }
@@ -206,7 +213,7 @@ impl FamilyReader {
     /// Reads the journal a second time, if that was not done, and takes what was listed before the last batch that was seen.
     fn look_again(&mut self) -> io::Result<()> {
         if !std::mem::replace(&mut self.again, true)
-            && let Some(second) = second(&self.files, &self.batches)?
+            && let Some(second) = second(&self.files, &self.batches, &self.announced)?
         {
             self.files.all().try_for_each(|file| file.sync())?;
             self.take(second.contents, Extent::Listed);
@@ -322,10 +329,10 @@ fn has_gap(batches: &[Batch]) -> bool {
 }
 
 /// Whether the journal was read a second time, too.
-fn read(files: &Files, extent: Extent) -> io::Result<(Scanned, bool)> {
-    let first = scan(files, Depth::Headers, &|| ())?;
+fn read(files: &Files, extent: Extent, announced: &Announced) -> io::Result<(Scanned, bool)> {
+    let first = scan(files, Depth::Headers, announced, &|| ())?;
     let again = extent == Extent::Listed && (first.lost > 0 || has_gap(&first.contents.batches));
-    let scanned = if again { second(files, &first.contents.batches)?.unwrap_or(first) } else { first };
+    let scanned = if again { second(files, &first.contents.batches, announced)?.unwrap_or(first) } else { first };
     if extent != Extent::All {
         files.all().try_for_each(|file| file.sync())?;
     }
@@ -334,9 +341,9 @@ fn read(files: &Files, extent: Extent) -> io::Result<(Scanned, bool)> {
 
 /// Reads a journal once more. What was written between two looks is missing in the first: what the batches list that were seen
 /// then is all there now, and so are those before them. `None` if there are fewer now, because the day has expired.
-fn second(files: &Files, seen: &[Batch]) -> io::Result<Option<Scanned>> {
+fn second(files: &Files, seen: &[Batch], announced: &Announced) -> io::Result<Option<Scanned>> {
     let last = seen.last().map_or(0, Batch::number);
-    let mut second = scan(files, Depth::Headers, &|| ())?;
+    let mut second = scan(files, Depth::Headers, announced, &|| ())?;
     second.contents.batches.retain(|batch| batch.number() <= last);
     let has_all = seen.iter().all(|batch| second.contents.batches.contains(batch));
     Ok(has_all.then_some(second))

@@ -6,6 +6,7 @@ use super::super::open_error::io;
 use super::super::undestroyed::destroy_each;
 use super::super::volume_id::VolumeId;
 use super::super::{Kind, OpenError};
+use super::announced::Announced;
 use super::disk::{Disk, Lock, is_full};
 use super::family::{Family, Files, JOURNAL};
 use super::files;
@@ -19,6 +20,7 @@ use super::statements::Statements;
 use super::{JournalConfig, record_of};
 use cssr_proto::index::{Batch, Head};
 use cssr_proto::{Day, EnvelopeId};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::TryLockError;
 use std::io::ErrorKind;
@@ -115,14 +117,19 @@ pub(super) fn recover(
     home.spare.begin(disk).map_err(io("give back the space of days that have expired"))?;
     for folder in [&home.root, &home.keys] {
         files::remove_unfinished(disk, folder).map_err(io("remove unfinished files"))?;
+        // What was renamed and not synced counts from now on, so it must last.
+        disk.sync_folder(folder).map_err(io("sync the store's folders"))?;
     }
     let statements = Statements::open(&home.disk, &home.root).map_err(io("open the statements"))?;
     let manifest = manifest(&home, config)?;
     remove_unlisted(&home, &manifest)?;
 
+    let read = heads::read(disk, &home.root, &config.relay).map_err(io("read the heads of the chains"))?;
+    let known = heads::known(read, &manifest);
     let mut recovery = Recovery {
         home: &home,
         syncs,
+        announced: known.map(|head| Announced::by(&head)),
         ledger: Ledger::new(&config.relay, config.quotas),
         families: BTreeMap::new(),
         batches: Vec::new(),
@@ -130,15 +137,17 @@ pub(super) fn recover(
     };
     recovery.ledger.advance(manifest.latest);
     let mut gone: BTreeSet<_> = manifest.expired().collect();
-    for id in manifest.families() {
+    let mut families: Vec<VolumeId> = manifest.families().collect();
+    // The latest first, since the batches of each tell which of the day before they follow.
+    families.sort_unstable_by_key(|id| Reverse(*id));
+    for id in families {
         match DayKey::load(disk, &home.keys, id).map_err(io("read a day's key"))? {
             Loaded::Key(key) => recovery.open(id, key)?,
             Loaded::Destroyed => drop(gone.insert(id)),
             Loaded::Missing => return Err(OpenError::NoKey(id.to_string())),
         }
     }
-    let read = heads::read(disk, &home.root, &config.relay).map_err(io("read the heads of the chains"))?;
-    for (kind, known) in [Kind::Letter, Kind::Chunk].into_iter().zip(heads::known(read, &manifest)) {
+    for (kind, known) in [Kind::Letter, Kind::Chunk].into_iter().zip(known) {
         recovery.link(kind, known);
     }
     let Recovery { ledger, families, damage, .. } = recovery;
@@ -243,6 +252,8 @@ fn finish_expiry(
 struct Recovery<'a> {
     home: &'a Home,
     syncs: &'a Arc<AtomicU64>,
+    /// Of letters and of chunks.
+    announced: [Announced; 2],
     ledger: Ledger,
     families: BTreeMap<VolumeId, Arc<Family>>,
     batches: Vec<(Kind, Batch)>,
@@ -263,13 +274,17 @@ impl Recovery<'_> {
         files::remove_unfinished(disk, &folder).map_err(io("remove unfinished files"))?;
         let indexed = index::read(disk, &files).map_err(io("read an index"))?;
         let has_index = indexed.is_some();
+        let [of_letters, of_chunks] = &mut self.announced;
+        let announced = if id.kind == Kind::Letter { of_letters } else { of_chunks };
         let scanned = match indexed {
             Some(contents) => Scanned { contents, ..Scanned::default() },
             None => {
                 index::remove(disk, &folder).map_err(io("remove an index"))?;
-                settle(&files).and_then(|()| scan(&files, Depth::Headers, &|| ())).map_err(io("read a journal"))?
+                let scanned = settle(&files).and_then(|()| scan(&files, Depth::Headers, announced, &|| ()));
+                scanned.map_err(io("read a journal"))?
             }
         };
+        announced.learn(scanned.contents.batches.first());
         let Scanned { contents, mut unburned, mut torn, duplicates, damaged, lost, is_partial, .. } = scanned;
         // A chunk may be put again somewhere else, or was, and be burned there; then nothing must be left of it here.
         if id.kind == Kind::Chunk {

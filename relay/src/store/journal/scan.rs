@@ -3,6 +3,7 @@
 //! Headers say what there is. Bodies are read only where a power cut may have torn them: what a batch lists was synced
 //! before the batch was, so it is whole, or was damaged later; what waits may be half of a put that nobody was told of.
 
+use super::announced::Announced;
 use super::family::{BURNED, Files, JOURNAL, MARK};
 use super::index::{Contents, LOST, Spot};
 use super::record::{Found, HEADER, Header, PART, RECORD};
@@ -84,7 +85,12 @@ pub(super) fn settle(files: &Files) -> io::Result<()> {
 }
 
 /// Reads all of it. `seen` is told of each position of the journal.
-pub(super) fn scan(files: &Files, depth: Depth, seen: &(dyn Fn() + Sync)) -> io::Result<Scanned> {
+pub(super) fn scan(
+    files: &Files,
+    depth: Depth,
+    announced: &Announced,
+    seen: &(dyn Fn() + Sync),
+) -> io::Result<Scanned> {
     let positions = count(files.journal.length()?, RECORD, depth)?;
     let pieces = in_parallel(positions, |position| {
         seen();
@@ -128,11 +134,17 @@ pub(super) fn scan(files: &Files, depth: Depth, seen: &(dyn Fn() + Sync)) -> io:
     }
     scanned.records = scanned.contents.taken.len() as u64 - scanned.damaged.len() as u64;
     let marks = marks(files, depth, &mut scanned)?;
-    for (number, attempts) in parts {
+    let mut announced = announced.clone();
+    // The last first, since each tells which one it follows.
+    for (number, mut attempts) in parts.into_iter().rev() {
+        if let Some(known) = announced.chain_value(number) {
+            attempts.retain(|chain, _| chain == known);
+        }
         // Parts of a batch that is not complete were never announced, or are damaged twice.
         let mut unreadable = BTreeSet::new();
         match batch(files, number, attempts, &mut unreadable)? {
             Some((batch, single)) => {
+                announced.learn([&batch]);
                 scanned.contents.batches.push(batch);
                 scanned.single += u64::from(single);
             }
@@ -140,6 +152,7 @@ pub(super) fn scan(files: &Files, depth: Depth, seen: &(dyn Fn() + Sync)) -> io:
         }
         scanned.unreadable.append(&mut unreadable);
     }
+    scanned.contents.batches.reverse();
     sort_out(files, &mut scanned, envelopes, marks)?;
     scanned.is_partial |= !scanned.unreadable.is_empty();
     if depth == Depth::Headers && scanned.doubtful.len() > MOST_UNREADABLE {
@@ -179,38 +192,50 @@ impl Piece {
 }
 
 /// The positions of each part of each batch of a number, the batches told apart by chain value, with their lengths.
-type Parts = BTreeMap<u64, BTreeMap<Hash, (u32, BTreeMap<u32, Vec<u32>>)>>;
+type Parts = BTreeMap<u64, Attempts>;
+type Attempts = BTreeMap<Hash, (u32, BTreeMap<u32, Vec<u32>>)>;
 
-/// Puts together the one batch of a number that is complete; and whether there is but one copy of some part.
+/// Puts together a batch of a number that is complete, of several one that is whole twice, as those were that were announced;
+/// and whether there is but one copy of some part.
 fn batch(
     files: &Files,
     number: u64,
-    attempts: BTreeMap<Hash, (u32, BTreeMap<u32, Vec<u32>>)>,
+    attempts: Attempts,
     unreadable: &mut BTreeSet<u32>,
 ) -> io::Result<Option<(Batch, bool)>> {
+    let are_several = attempts.len() > 1;
+    let mut found = None;
     for (chain, (length, parts)) in attempts {
         let (mut bytes, mut single) = (Vec::new(), false);
         for part in 0..(length as usize).div_ceil(PART) as u32 {
-            single |= parts.get(&part).is_none_or(|copies| copies.len() < 2);
-            for position in parts.get(&part).into_iter().flatten() {
+            let copies = parts.get(&part).map(Vec::as_slice).unwrap_or_default();
+            let mut whole = 0;
+            for position in copies {
                 match files.record(*position)? {
                     Found::Record((_, record)) => {
-                        bytes.extend_from_slice(record.get(HEADER..).unwrap_or_default());
-                        break;
+                        if whole == 0 {
+                            bytes.extend_from_slice(record.get(HEADER..).unwrap_or_default());
+                        }
+                        whole += 1;
+                        if !are_several {
+                            break;
+                        }
                     }
                     Found::Unreadable => drop(unreadable.insert(*position)),
                     Found::Blank | Found::Damaged => {}
                 }
             }
+            single |= copies.len() < 2 || (are_several && whole < 2);
         }
         bytes.truncate(length as usize);
         if let Ok(batch) = Batch::from_bytes(&bytes)
             && (batch.number(), batch.day(), batch.chain_value()) == (number, files.id.day, chain)
+            && (!single || found.is_none())
         {
-            return Ok(Some((batch, single)));
+            found = Some((batch, single));
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 fn marks(files: &Files, depth: Depth, scanned: &mut Scanned) -> io::Result<BTreeMap<EnvelopeId, u32>> {

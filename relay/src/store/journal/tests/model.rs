@@ -169,8 +169,8 @@ impl Model {
         }
     }
 
-    /// Everything that was acknowledged is there, and nothing that was destroyed.
-    pub(super) async fn check(&self, store: &JournalStore) {
+    /// Everything that was acknowledged is there, and nothing that was destroyed. What is seen must stay from now on.
+    pub(super) async fn check(&mut self, store: &JournalStore) {
         for (seed, on) in &self.stored {
             let put = put_of(*seed, self.today);
             let got = store.get(put.kind, None, &[put.id]).await.unwrap().pop().unwrap();
@@ -194,11 +194,15 @@ impl Model {
         let allowed = self.statement.iter().chain(&self.statements_tried).map(|byte| Some(vec![*byte; 700]));
         let none = self.statement.is_none().then_some(None);
         assert!(allowed.chain(none).any(|allowed| allowed == statement), "a statement is lost or torn");
+        if let Some(seen) = statement.and_then(|statement| statement.first().copied()) {
+            self.statement = Some(seen);
+            self.statements_tried.clear();
+        }
         let damage = store.damage();
         assert_eq!((damage.envelopes, damage.batches), (0, 0));
     }
 
-    async fn check_batches(&self, store: &JournalStore, lane: Kind) {
+    async fn check_batches(&mut self, store: &JournalStore, lane: Kind) {
         let life = if lane == Kind::Letter { LIVES.letters } else { LIVES.chunks };
         let there = store.batches_from(lane, 1, usize::MAX).await.unwrap();
         let mut head: Option<Head> = None;
@@ -213,6 +217,7 @@ impl Model {
             assert!(found.is_none_or(|found| **found == *batch), "batch {number} is another");
             assert!(found.is_some() || self.today - (batch.day().0 - day(0).0) > life, "batch {number} is lost");
         }
+        self.batches.extend(there.iter().map(|batch| ((lane.byte(), batch.number()), (**batch).clone())));
     }
 
     /// Everything that is known is listed exactly once in the end.

@@ -6,7 +6,7 @@ use super::super::record::{HEADER, RECORD};
 use super::super::{Damage, JournalConfig};
 use super::damage::{filled, journal, without_index};
 use super::power::{block_on, open};
-use super::sim::Sim;
+use super::sim::{Fault, Sim};
 use crate::store::conformance::{AMPLE, LIVES, burn_key, chunk, day, envelope, got, id, letter, relay_key, stored};
 use crate::store::transfer::{Content, Source as _};
 use crate::store::{BurnOutcome, Kind, PutOutcome, Store as _, StoreError};
@@ -29,7 +29,7 @@ fn of(kind: &str, number: u32) -> PathBuf {
 /// The positions of a journal at which something stands.
 fn records(sim: &Sim, path: &Path) -> Vec<usize> {
     let bytes = sim.read(path);
-    (0..bytes.len() / RECORD).filter(|n| bytes[n * RECORD..][..8] != [0; 8]).collect()
+    (0..bytes.len().div_ceil(RECORD)).filter(|n| bytes[n * RECORD..][..8] != [0; 8]).collect()
 }
 
 /// A sector of the body of the only record of a journal.
@@ -319,4 +319,121 @@ async fn unread_mark() -> Sim {
     let mark = marks.chunks(512).position(|mark| mark.iter().any(|byte| *byte != 0)).unwrap();
     sim.spoil(&[(burned, mark as u64)]);
     sim
+}
+
+/// A batch was being written when a write failed, and cannot be read at the next start. `None` if both copies are there.
+async fn with_unread_batch(seed: u64) -> Option<(Sim, super::JournalStore)> {
+    let (sim, path) = (Sim::new(seed), of("letters", 0));
+    let store = open(&sim, seed).unwrap();
+    stored(&store, letter(1, day(0))).await;
+    let before = records(&sim, &path);
+    sim.fail(Some(Fault::Broken(1)));
+    assert!(matches!(store.seal(Kind::Letter).await, Err(StoreError::Failed(_))));
+    sim.fail(None);
+    drop(store);
+    let bytes = sim.read(&path);
+    let is_whole =
+        |at: &usize| bytes.get(at * RECORD..(at + 1) * RECORD).is_some_and(|copy| copy[RECORD - 64..] != [0; 64]);
+    let whole: Vec<_> = added(&sim, &path, &before).into_iter().filter(is_whole).collect();
+    let [whole] = whole[..] else { return None };
+    sim.spoil(&[(&path, (whole * RECORD / 512) as u64)]);
+    let store = open(&sim, seed + 100).unwrap();
+    assert!(store.batches(Kind::Letter, day(0)).await.unwrap().is_empty());
+    Some((sim, store))
+}
+
+/// Positions of a journal at which something stands now.
+fn added(sim: &Sim, path: &Path, before: &[usize]) -> Vec<usize> {
+    records(sim, path).into_iter().filter(|position| !before.contains(position)).collect()
+}
+
+#[test]
+fn of_two_whole_batches_of_a_number_the_one_that_was_announced_counts() {
+    block_on(async {
+        let mut tried = 0;
+        for (seed, last) in (0..40).flat_map(|seed| [None, Some(0), Some(1)].map(|last| (seed, last))) {
+            let Some((sim, store)) = with_unread_batch(seed).await else { continue };
+            // With another chain value each time.
+            stored(&store, letter(10 + seed, day(0))).await;
+            let mut announced = vec![store.seal(Kind::Letter).await.unwrap().unwrap()];
+            // By the head, or by the batch that follows it, of its day or the next.
+            if let Some(number) = last {
+                stored(&store, letter(3, day(number))).await;
+                announced.push(store.seal(Kind::Letter).await.unwrap().unwrap());
+            }
+            drop(store);
+            without_index(&sim);
+            sim.spoil(&[]);
+            let found = check_on(Arc::new(sim.clone()), &config(), &|| ()).unwrap();
+            assert_eq!((found.batches_missing, found.envelopes_lost), (0, 0), "{seed}");
+            for extent in [Extent::All, Extent::Listed] {
+                let reader = read(&sim, extent);
+                let days = (0..=last.unwrap_or(0)).map(|number| reader.listed(Kind::Letter, day(number)).unwrap());
+                let batches: Vec<_> = days.flat_map(|listed| listed.batches).collect();
+                assert!(batches.iter().eq(announced.iter().map(|batch| &**batch)), "{seed}, {last:?}: {batches:?}");
+            }
+            let store = open(&sim, seed + 200).unwrap();
+            assert_eq!(store.batches_from(Kind::Letter, 1, 9).await.unwrap(), announced, "{seed}, {last:?}");
+            assert_eq!(store.damage(), Damage::default(), "{seed}, {last:?}");
+            tried += 1;
+        }
+        assert!(tried >= 90, "{tried}");
+    });
+}
+
+#[test]
+fn a_batch_that_was_not_announced_does_not_stand_in_for_one_that_was() {
+    block_on(async {
+        let mut tried = 0;
+        for seed in 0..40 {
+            let Some((sim, store)) = with_unread_batch(seed).await else { continue };
+            stored(&store, letter(10 + seed, day(0))).await;
+            let path = of("letters", 0);
+            let before = records(&sim, &path);
+            let announced = store.seal(Kind::Letter).await.unwrap().unwrap();
+            drop(store);
+            without_index(&sim);
+            sim.spoil(&[]);
+            let copies = added(&sim, &path, &before);
+            let [one, other] = copies[..] else { panic!("{copies:?}") };
+            sim.change(&path, |bytes| [one, other].iter().for_each(|copy| bytes[copy * RECORD + HEADER] ^= 1));
+            let found = check_on(Arc::new(sim.clone()), &config(), &|| ()).unwrap();
+            assert_eq!(found.batches_missing, 1, "{seed}");
+            let store = open(&sim, seed + 200).unwrap();
+            assert!(store.batches(Kind::Letter, day(0)).await.unwrap().is_empty(), "{seed}");
+            assert_eq!(store.damage().batches, 1, "{seed}");
+            let next = store.seal(Kind::Letter).await.unwrap().unwrap();
+            assert!(announced.head().follow(&next).is_ok(), "{seed}");
+            assert_eq!(next.ids(), announced.ids(), "they are listed again");
+            tried += 1;
+        }
+        assert!(tried >= 30, "{tried}");
+    });
+}
+
+/// Where nothing tells which one it was: both copies of the one that was announced were written.
+#[test]
+fn of_two_whole_batches_the_one_that_is_there_twice_counts_though_what_follows_is_gone() {
+    block_on(async {
+        let mut tried = 0;
+        for seed in 0..40 {
+            let Some((sim, store)) = with_unread_batch(seed).await else { continue };
+            stored(&store, letter(10 + seed, day(0))).await;
+            let announced = store.seal(Kind::Letter).await.unwrap().unwrap();
+            stored(&store, letter(3, day(0))).await;
+            let path = of("letters", 0);
+            let before = records(&sim, &path);
+            store.seal(Kind::Letter).await.unwrap();
+            drop(store);
+            without_index(&sim);
+            sim.spoil(&[]);
+            let copies = added(&sim, &path, &before);
+            sim.change(&path, |bytes| copies.iter().for_each(|copy| bytes[copy * RECORD + HEADER] ^= 1));
+            let store = open(&sim, seed + 200).unwrap();
+            assert_eq!(store.batches(Kind::Letter, day(0)).await.unwrap(), [announced], "{seed}");
+            assert_eq!(store.damage().batches, 1, "{seed}");
+            tried += 1;
+        }
+        assert!(tried >= 30, "{tried}");
+    });
 }
