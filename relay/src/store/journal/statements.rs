@@ -47,8 +47,11 @@ impl Statements {
         let statements = Self { disk: Arc::clone(disk), root: root.join("statements") };
         files::make_folder(&**disk, &statements.root)?;
         for shelf in Shelf::ALL {
-            files::make_folder(&**disk, &statements.folder(shelf))?;
-            files::remove_unfinished(&**disk, &statements.folder(shelf))?;
+            let folder = statements.folder(shelf);
+            files::make_folder(&**disk, &folder)?;
+            files::remove_unfinished(&**disk, &folder)?;
+            // What was renamed and not synced is served from now on, so it must last.
+            disk.sync_folder(&folder)?;
         }
         Ok(statements)
     }

@@ -81,6 +81,8 @@ pub(super) fn recover(config: &SledConfig, syncs: &Arc<AtomicU64>) -> Result<Rec
     let lock = lock(&home.root)?;
     for folder in [&home.root, &home.keys] {
         files::remove_unfinished(folder).map_err(io("remove unfinished files"))?;
+        // What was renamed and not synced counts from now on, so it must last.
+        files::sync_folder(folder).map_err(io("sync the store's folders"))?;
     }
     let statements = Statements::open(&home.root).map_err(io("open the statements"))?;
     let manifest = manifest(&home, config)?;

@@ -13,8 +13,11 @@ impl Statements {
         let statements = Self(root.join("statements"));
         files::make_folder(&statements.0)?;
         for shelf in Shelf::ALL {
-            files::make_folder(&statements.folder(shelf))?;
-            files::remove_unfinished(&statements.folder(shelf))?;
+            let folder = statements.folder(shelf);
+            files::make_folder(&folder)?;
+            files::remove_unfinished(&folder)?;
+            // What was renamed and not synced is served from now on, so it must last.
+            files::sync_folder(&folder)?;
         }
         Ok(statements)
     }

@@ -472,6 +472,32 @@ fn what_waits_always_finds_room_for_its_batch() {
     });
 }
 
+/// It may have got its name, and it was not made sure that this lasts.
+#[test]
+fn a_statement_that_is_served_outlasts_a_loss_of_power_though_it_was_never_acknowledged() {
+    block_on(async {
+        let name = || StatementName::new("name").unwrap();
+        let (mut old, mut new) = (0, 0);
+        for (seed, broken) in (0..).zip((0..8).flat_map(|call| [call; 8])) {
+            let sim = Sim::new(seed);
+            let store = open(&sim, 0).unwrap();
+            store.put_statement(Shelf::Notes, name(), vec![1]).await.unwrap();
+            sim.fail(Some(Fault::Broken(broken)));
+            let _ = store.put_statement(Shelf::Notes, name(), vec![2]).await;
+            sim.fail(None);
+            drop(store);
+            let store = open(&sim, 1).unwrap();
+            let served = store.statement(Shelf::Notes, name()).await.unwrap();
+            *(if served == Some(vec![1]) { &mut old } else { &mut new }) += 1;
+            drop(store);
+            sim.power_cycle();
+            let store = open(&sim, 2).unwrap();
+            assert_eq!(store.statement(Shelf::Notes, name()).await.unwrap(), served, "{seed}, call {broken}");
+        }
+        assert!(old >= 16 && new >= 16, "{old} and {new}");
+    });
+}
+
 #[test]
 fn two_stores_do_not_share_a_folder() {
     let sim = Sim::new(0);

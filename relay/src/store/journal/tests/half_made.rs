@@ -166,3 +166,30 @@ fn a_journal_that_was_given_to_it_and_may_not_last_fails_the_store() {
         assert!(given >= 2, "{given}");
     });
 }
+
+/// A key's file may have got its name, and it was not made sure that this lasts.
+#[test]
+fn what_is_put_into_a_day_whose_making_failed_outlasts_a_loss_of_power_after_the_next_start() {
+    block_on(async {
+        let mut failed = 0;
+        for (seed, (full, broken)) in
+            (0..).zip((0..CALLS).flat_map(|full| (0..CALLS).map(move |broken| (full, broken))))
+        {
+            let sim = Sim::new(seed);
+            let store = with_spare(&sim).await;
+            if begun(&sim, &store, Fault::Full(full, u64::MAX)).await != Ok(false) {
+                continue;
+            }
+            failed += u32::from(begun(&sim, &store, Fault::Broken(broken)).await.is_err());
+            drop(store);
+            let store = open(&sim, 1).unwrap();
+            stored(&store, letter(4, day(TODAY))).await;
+            drop(store);
+            sim.power_cycle();
+            let what = format!("full at {full}, broken at {broken}");
+            let store = open(&sim, 2).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(got(&store, Kind::Letter, 4).await, Some(envelope(4)), "{what}");
+        }
+        assert!(failed >= 100, "{failed}");
+    });
+}
