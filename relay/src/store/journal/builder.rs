@@ -50,7 +50,8 @@ impl<R: CryptoRng> JournalBuilder<R> {
     fn begin_day(&mut self, id: VolumeId) -> Result<(), FamilyError> {
         self.end_day()?;
         let disk = &*self.home.disk;
-        let key = || DayKey::create(disk, &self.home.keys, id, &mut self.rng);
+        let drawn = DayKey::draw(&mut self.rng);
+        let key = || DayKey::create(disk, &self.home.keys, id, &drawn);
         let files = Files::create(disk, &self.home.folder(id), id, key)?;
         self.family = Some(Family::new(files, (&[], &[]), false, false, Arc::default())?);
         self.done.push(id);

@@ -31,6 +31,9 @@ const MARK_LABEL: &[u8] = b"cssr-relay journal 2 mark";
 /// What stands in the place of a key that was destroyed with its day: a disk that fails does not write this.
 const DESTROYED: &[u8; 2 * KEY] = b"this key was destroyed together with its day; nothing opens it.\n";
 
+/// What a key consists of.
+pub(super) type KeyBytes = Zeroizing<[u8; 2 * KEY]>;
+
 /// A nonce, drawn at random.
 pub(super) type Nonce = [u8; NONCE];
 
@@ -83,15 +86,15 @@ impl std::fmt::Debug for DayKey {
 }
 
 impl DayKey {
-    /// Makes a key and its file.
-    pub(super) fn create<R: CryptoRng + ?Sized>(
-        disk: &dyn Disk,
-        folder: &Path,
-        id: VolumeId,
-        rng: &mut R,
-    ) -> io::Result<Self> {
+    /// Draws the bytes of a new key.
+    pub(super) fn draw<R: CryptoRng + ?Sized>(rng: &mut R) -> KeyBytes {
         let mut content = Zeroizing::new([0; 2 * KEY]);
         rng.fill_bytes(content.as_mut_slice());
+        content
+    }
+
+    /// Makes a key of bytes that were drawn for it, and its file.
+    pub(super) fn create(disk: &dyn Disk, folder: &Path, id: VolumeId, content: &KeyBytes) -> io::Result<Self> {
         files::write(disk, folder, &id.key_name(), &files::twice(content.as_slice()))?;
         Self::of(content.as_slice()).ok_or_else(|| io::Error::other("a key of another length"))
     }

@@ -88,6 +88,8 @@ pub(super) struct Unfinished {
     pub(super) expired: BTreeSet<VolumeId>,
     /// Those that are, of which a sign stands where the key was, since the manifest may list them still.
     pub(super) uncleared: BTreeSet<VolumeId>,
+    /// Whether the manifest says still what it did before.
+    pub(super) manifest_is_behind: bool,
 }
 
 /// A store that has been opened and checked.
@@ -242,11 +244,13 @@ fn finish_expiry(
         Err(error) if is_full(&error) && home.spare.give_back(&*home.disk).unwrap_or_default() => write(),
         other => other,
     };
-    match written.and_then(|()| destroyed.iter().try_for_each(|id| home.clear(*id))) {
-        Ok(()) => Ok(Unfinished { expired, uncleared: BTreeSet::new() }),
-        Err(error) if is_full(&error) => Ok(Unfinished { expired, uncleared: destroyed.into_iter().collect() }),
-        Err(error) => Err(error),
-    }
+    let manifest_is_behind = written.is_err();
+    let uncleared = match written.and_then(|()| destroyed.iter().try_for_each(|id| home.clear(*id))) {
+        Ok(()) => BTreeSet::new(),
+        Err(error) if is_full(&error) => destroyed.into_iter().collect(),
+        Err(error) => return Err(error),
+    };
+    Ok(Unfinished { expired, uncleared, manifest_is_behind })
 }
 
 struct Recovery<'a> {

@@ -80,8 +80,8 @@ impl Writer {
         config: JournalConfig,
     ) -> std::io::Result<Self> {
         let (syncer, unsynced) = (Syncer::start()?, Unsynced::default());
-        let Unfinished { expired, uncleared } = unfinished;
-        let (unmade, manifest_is_behind) = (BTreeSet::new(), !uncleared.is_empty());
+        let Unfinished { expired, uncleared, manifest_is_behind } = unfinished;
+        let unmade = BTreeSet::new();
         Ok(Self { core, home, heads, config, syncer, unsynced, unmade, expired, uncleared, manifest_is_behind })
     }
 
@@ -372,7 +372,9 @@ impl Writer {
         // Where the sign of an earlier attempt stands there will be a key.
         self.uncleared.remove(&id);
         let disk = Arc::clone(&self.home.disk);
-        let key = || DayKey::create(&*disk, &self.home.keys, id, &mut *self.core.rng());
+        // Before its file is written, since others draw meanwhile.
+        let drawn = DayKey::draw(&mut *self.core.rng());
+        let key = || DayKey::create(&*disk, &self.home.keys, id, &drawn);
         let files = Files::create(&*disk, &self.home.folder(id), id, key)?;
         // Whatever becomes of it, it is listed until it is made or destroyed: it may not be empty, once it was listed.
         self.unmade.insert(id);

@@ -331,6 +331,44 @@ fn what_has_expired_and_is_put_again_does_not_go_with_its_day() {
     });
 }
 
+/// The sign that its key was destroyed may not last, nor may that it was noted down: it would be found again as if it had not
+/// expired, and what was put again with it.
+#[test]
+fn a_store_that_was_opened_on_a_full_disk_takes_nothing_before_it_has_noted_down_what_has_expired() {
+    block_on(async {
+        let (mut refused, mut taken) = (0, 0);
+        let today = LIVES.letters + 1;
+        for seed in 0..192 {
+            let (first, second) = (seed % 4, seed / 4 % 6);
+            let sim = Sim::new(seed);
+            let store = open(&sim, 0).unwrap();
+            stored(&store, letter(1, day(0))).await;
+            store.seal(Kind::Letter).await.unwrap();
+            stored(&store, letter(2, day(today))).await;
+            sim.no_more_space();
+            sim.fail(Some(Fault::FullSyncs(first, 1)));
+            let _ = store.expire(day(today), LIVES).await;
+            drop(store);
+            sim.fail(Some(Fault::FullSyncs(second, 1)));
+            let opened = open(&sim, 1);
+            sim.fail(None);
+            sim.space_again();
+            let Ok(store) = opened else { continue };
+            let again = store.put(letter(1, day(today))).await.unwrap();
+            refused += u32::from(again == PutOutcome::Full);
+            taken += u32::from(again == PutOutcome::Stored);
+            drop(store);
+            sim.power_cycle();
+            let store = open(&sim, 2).unwrap();
+            store.expire(day(today), LIVES).await.unwrap();
+            if again == PutOutcome::Stored {
+                assert_eq!(got(&store, Kind::Letter, 1).await, Some(envelope(1)), "{first}, {second}");
+            }
+        }
+        assert!(refused >= 8 && taken >= 100, "{refused} refused, {taken} taken");
+    });
+}
+
 /// What is destroyed makes the room, unless others take it.
 #[test]
 fn a_store_that_was_stopped_within_an_expiry_opens_on_a_full_disk() {

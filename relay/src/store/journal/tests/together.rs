@@ -6,6 +6,7 @@ use super::sim::{Fault, Sim};
 use crate::store::conformance::{burn_key, chunk, day, envelope, got, id, letter, stored};
 use crate::store::{BurnOutcome, Kind, Put, PutOutcome, Store as _, StoreError};
 use futures_util::future::join_all;
+use std::sync::Arc;
 use std::time::Duration;
 
 type Outcome = Result<PutOutcome, StoreError>;
@@ -194,4 +195,25 @@ async fn a_seal_lists_what_was_put_before_it() {
     };
     assert_eq!(outcomes, vec![Ok(PutOutcome::Stored); 2]);
     assert_eq!(batch.ids().len(), 4);
+}
+
+/// As each connection does for each letter.
+#[tokio::test]
+async fn whoever_draws_random_bytes_does_not_wait_for_the_files_of_a_new_day() {
+    for permitted in 0..6 {
+        let sim = Sim::new(0);
+        let store = open(&sim, 0).unwrap();
+        stored(&store, letter(1, day(0))).await;
+        sim.permit_syncs(Some(permitted));
+        let drawn = async {
+            tokio::time::sleep(WHILE).await;
+            let core = Arc::clone(&store.core);
+            let drawn = tokio::task::spawn_blocking(move || core.nonce());
+            let drawn = tokio::time::timeout(Duration::from_secs(1), drawn).await;
+            sim.permit_syncs(None);
+            assert!(drawn.is_ok(), "while sync {permitted} waits");
+        };
+        let (put, ()) = tokio::join!(store.put(letter(2, day(1))), drawn);
+        assert_eq!(put, Ok(PutOutcome::Stored));
+    }
 }
