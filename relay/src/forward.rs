@@ -45,7 +45,8 @@ pub struct ForwardLimits {
     pub bytes_in_flight: usize,
     /// How long a client may take to say its first word, the TLS handshake included. Default: 30 s.
     pub first_timeout: Duration,
-    /// How long to try to reach one relay. Default: 10 s.
+    /// How long to try to reach one relay, by all addresses that it has: the next one is tried beside one that keeps silent for
+    /// 250 ms. Default: 10 s.
     pub connect_timeout: Duration,
     /// How long a relay that could not be reached is tried last. Default: 30 s.
     pub retry_after: Duration,

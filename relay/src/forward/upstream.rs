@@ -1,7 +1,9 @@
 //! The relays of a forwarder: one after the other until one answers.
 
 use super::ForwardLimits;
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -9,7 +11,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long an address of a relay is waited for before the next one is tried beside it: RFC 8305, section 8.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// Where a relay or the next forwarder is: `HOST:PORT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,10 +132,27 @@ impl Upstreams {
 
     async fn reach(&self, known: &Known) -> Option<TcpStream> {
         let addresses = known.lock().addresses.clone();
-        let stream = timeout(self.connect_timeout, TcpStream::connect(addresses.as_slice())).await;
-        let reached = stream.ok().and_then(Result::ok);
+        let reached = timeout(self.connect_timeout, first_to_answer(&addresses)).await.ok().flatten();
         known.lock().failed = if reached.is_some() { None } else { Some(Instant::now()) };
         reached
+    }
+}
+
+/// A connection to the first of several addresses that answers. The next one is tried when one has failed, or keeps silent.
+async fn first_to_answer(addresses: &[SocketAddr]) -> Option<TcpStream> {
+    let (mut attempts, mut untried) = (FuturesUnordered::new(), addresses.iter());
+    loop {
+        match untried.next() {
+            Some(address) => attempts.push(TcpStream::connect(*address)),
+            None if attempts.is_empty() => return None,
+            None => {}
+        }
+        tokio::select! {
+            ended = attempts.next() => if let Some(Ok(stream)) = ended {
+                return Some(stream);
+            },
+            () = sleep(ATTEMPT_DELAY), if untried.len() > 0 => {}
+        }
     }
 }
 
@@ -149,7 +171,7 @@ impl Known {
 mod tests {
     use super::*;
     use futures_util::FutureExt as _;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket};
 
     #[tokio::test]
     async fn where_a_relay_is_is_looked_up_when_it_is_tried_and_not_for_a_client() {
@@ -167,6 +189,43 @@ mod tests {
         assert_eq!(port(upstreams.connect().await), second.local_addr().unwrap().port());
         upstreams.probe().await;
         assert_eq!(port(upstreams.connect().await), first.local_addr().unwrap().port());
+    }
+
+    /// A listener that takes no connection, though none is refused: its queue is full.
+    async fn silent() -> (TcpListener, Vec<TcpStream>, SocketAddr) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
+            waiting.push(stream.unwrap());
+        }
+        (listener, waiting, address)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_keeps_silent_hides_none_behind_it_and_one_that_refuses_costs_no_time() {
+        let (_listener, _waiting, silent) = silent().await;
+        let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstreams = Upstreams::new(vec!["relay:1".parse().unwrap()], &ForwardLimits::default());
+        let reached = async |addresses: Vec<SocketAddr>| {
+            upstreams.all[0].lock().addresses = addresses;
+            let begun = Instant::now();
+            let reached = upstreams.reach(&upstreams.all[0]).await;
+            (reached.map(|stream| stream.peer_addr().unwrap()), begun.elapsed())
+        };
+        let good = good.local_addr().unwrap();
+        for addresses in [vec![silent, good], vec![silent, silent, refusing, good], vec![good, silent]] {
+            let (found, took) = reached(addresses.clone()).await;
+            assert_eq!(found, Some(good), "{addresses:?}");
+            assert!(took < Duration::from_secs(5), "{addresses:?} took {took:?}");
+        }
+        let (found, took) = reached([[refusing; 40].as_slice(), &[good]].concat()).await;
+        assert!(found == Some(good) && took < Duration::from_secs(5), "{took:?}");
+        assert_eq!(reached(vec![refusing; 3]).await.0, None);
+        assert_eq!(reached(Vec::new()).await.0, None);
     }
 
     #[test]
