@@ -12,6 +12,7 @@ pub use upstream::{NotAnUpstream, Upstream};
 use crate::listen::{Accepted, Listeners, Stream};
 use crate::shares::{Holder, Holders, Shares};
 use splice::{Ended, splice};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -28,6 +29,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct ForwardConfig {
     /// The relays, the preferred one first.
     pub relays: Vec<Upstream>,
+    /// Addresses from which people come who have nothing in common, beside this machine's own: forwarders before this one,
+    /// and reverse proxies.
+    pub forwarders: Vec<IpAddr>,
     /// What connections may use.
     pub limits: ForwardLimits,
 }
@@ -99,7 +103,7 @@ struct Counts {
 /// Forwards until `shutdown` ends.
 pub async fn forward(listeners: impl Into<Listeners>, config: ForwardConfig, shutdown: impl Future<Output = ()>) {
     let mut listeners = listeners.into();
-    let ForwardConfig { relays, limits } = config;
+    let ForwardConfig { relays, forwarders, limits } = config;
     let shared = Arc::new(Shared { upstreams: Upstreams::new(relays, &limits), limits, counts: Counts::default() });
     let places = Shares::new(limits.connections);
     let (holders, several) = (Holders::default(), listeners.count() > 1);
@@ -115,9 +119,10 @@ pub async fn forward(listeners: impl Into<Listeners>, config: ForwardConfig, shu
             accepted = listeners.accept() => match accepted {
                 Ok(Accepted { stream, peer, listener }) => {
                     // The only way in may be used by all; one of several leaves something to the others.
-                    let way_in = several.then(|| Holder::listener(listener));
+                    let forwarder = holders.forwarder(peer, &forwarders);
+                    let way_in = forwarder.or_else(|| several.then(|| Holder::listener(listener)));
                     // Where it comes from is forgotten here.
-                    let network = holders.of(peer, &[]);
+                    let network = holders.of(peer, &forwarders);
                     // Without a limit of its own a listener has no places of its own.
                     let of_listener = of_each.get(listener).map_or(Some(None), |of_one| of_one.take(network).map(Some));
                     if let Some(taken) = places.take_by(network, way_in).zip(of_listener) {

@@ -67,11 +67,15 @@ impl Holders {
     /// The way by which people come whom nothing tells apart: one of `forwarders`, or what runs on this machine behind one
     /// of several listeners. `None` for who comes directly.
     pub(crate) fn way(&self, peer: SocketAddr, forwarders: &[IpAddr], listener: usize) -> Option<Holder> {
-        let address = peer.ip().to_canonical();
-        is_of_many(address, forwarders).then(|| {
-            let forwarder = Some(address).filter(|address| !address.is_loopback());
-            forwarder.map_or(Holder::listener(listener), |forwarder| Holder(self.prefixes.hash_one(forwarder)))
-        })
+        let local = peer.ip().to_canonical().is_loopback().then(|| Holder::listener(listener));
+        local.or_else(|| self.forwarder(peer, forwarders))
+    }
+
+    /// All who come from one of `forwarders`; `None` for who comes otherwise.
+    pub(crate) fn forwarder(&self, peer: SocketAddr, forwarders: &[IpAddr]) -> Option<Holder> {
+        let address = Some(peer.ip().to_canonical()).filter(|address| !address.is_loopback());
+        let forwarder = address.filter(|address| forwarders.contains(address));
+        forwarder.map(|forwarder| Holder(self.prefixes.hash_one(forwarder)))
     }
 }
 
@@ -252,5 +256,8 @@ mod tests {
         assert_ne!(way("192.0.2.9:1", 0), way("192.0.2.10:1", 0));
         assert_eq!(way("127.0.0.1:1", 0), way("[::1]:2", 0));
         assert_ne!(way("127.0.0.1:1", 0), way("127.0.0.1:1", 1));
+        let forwarder = |peer: &str| holders.forwarder(peer.parse().unwrap(), &forwarders);
+        assert_eq!(forwarder("192.0.2.9:1"), way("192.0.2.9:1", 0));
+        assert_eq!((forwarder("198.51.100.1:1"), forwarder("127.0.0.1:1")), (None, None));
     }
 }

@@ -14,7 +14,8 @@ async fn a_visit_by_way_of_two_forwarders_and_past_a_dead_relay_succeeds() {
         let relays = [nobody().await, port].map(|port| format!("127.0.0.1:{port}").parse().unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         port = listener.local_addr().unwrap().port();
-        let config = ForwardConfig { relays: relays.to_vec(), limits: ForwardLimits::default() };
+        let config =
+            ForwardConfig { relays: relays.to_vec(), forwarders: Vec::new(), limits: ForwardLimits::default() };
         tokio::spawn(forward(listener, config, std::future::pending()));
     }
     let address = format!("ws://127.0.0.1:{port}").parse().unwrap();

@@ -2,7 +2,7 @@
 
 use super::document;
 use super::errors::{ConfigError, ConfigErrors};
-use super::sections::{LISTEN, TLS_POLL, TlsSection, apart, metrics, sandbox, shutdown_timeout, tls};
+use super::sections::{LISTEN, TLS_POLL, TlsSection, apart, forwarders, metrics, sandbox, shutdown_timeout, tls};
 use super::value::{Keys, show_time};
 use super::{Efforts, Limits, Postage, Sealing};
 use crate::sandbox::SandboxMode;
@@ -134,10 +134,7 @@ impl ConfigFile {
             chunks: keys.number("chunks_max", 0..=100_000_000, Quotas::default().chunks)?,
         };
         let sealing = sealing(keys)?;
-        let forwarders: Option<Vec<IpAddr>> =
-            keys.list("forwarders", "an address, such as \"192.0.2.1\", or a list of up to eight")?;
-        // As peers' addresses are compared.
-        let forwarders = forwarders.map(|all| all.iter().map(IpAddr::to_canonical).collect());
+        let forwarders = forwarders(keys)?;
         let postage = Postage {
             letters: efforts(keys, ["letter_effort", "letter_effort_most"], LETTER_EFFORT_MAX)?,
             chunks: efforts(keys, ["chunk_effort", "chunk_effort_most"], u32::MAX)?,
@@ -176,7 +173,7 @@ impl ConfigFile {
             data,
             engine: engine.unwrap_or_default(),
             quotas,
-            forwarders: forwarders.unwrap_or_default(),
+            forwarders,
             sealing,
             postage,
             limits,

@@ -2,7 +2,7 @@
 
 use super::document;
 use super::errors::{ConfigError, ConfigErrors};
-use super::sections::{LISTEN, TLS_POLL, TlsSection, apart, sandbox, shutdown_timeout, tls};
+use super::sections::{LISTEN, TLS_POLL, TlsSection, apart, forwarders, sandbox, shutdown_timeout, tls};
 use super::value::{Keys, show_time};
 use crate::forward::{ForwardConfig, ForwardLimits, Upstream};
 use crate::sandbox::SandboxMode;
@@ -51,13 +51,14 @@ impl ForwardFile {
         let listen = keys.list("listen", LISTEN)?;
         let tls = tls(keys, folder)?;
         let sandbox = sandbox(keys)?;
-        let limits = limits(keys)?;
+        let (forwarders, limits) = (forwarders(keys)?, limits(keys)?);
         keys.finish()?;
         apart(listen.as_deref().unwrap_or_default(), &tls, None)?;
         let missing = |key, allowed| ConfigError::Missing { key, allowed };
         match (relays, listen, tls.section()) {
             (Some(relays), listen, Ok(tls)) if listen.is_some() || tls.is_some() => {
-                Ok(Self { listen: listen.unwrap_or_default(), tls, sandbox, config: ForwardConfig { relays, limits } })
+                let config = ForwardConfig { relays, forwarders, limits };
+                Ok(Self { listen: listen.unwrap_or_default(), tls, sandbox, config })
             }
             (relays, listen, tls) => {
                 let no_relays = relays.is_none().then(|| missing("relays", RELAYS));
@@ -130,6 +131,10 @@ mod tests {
     fn a_forwarder_must_know_where_to_listen_and_whom_to_reach() {
         let good = ForwardFile::parse(GOOD, Path::new("")).unwrap();
         assert_eq!((good.config.relays.len(), good.config.limits), (1, ForwardLimits::default()));
+        assert!(good.config.forwarders.is_empty());
+        let listed = format!("{GOOD}forwarders = [\"192.0.2.1\", \"::ffff:192.0.2.9\"]\n");
+        let listed = ForwardFile::parse(&listed, Path::new("")).unwrap().config.forwarders;
+        assert!(listed.iter().map(ToString::to_string).eq(["192.0.2.1", "192.0.2.9"]));
         let nothing = errors("");
         assert!(nothing.contains("\"relays\" is missing") && nothing.contains("\"listen\" is missing"), "{nothing}");
         let tls = "relays = \"a:1\"\ntls_listen = \"[::]:443\"\ntls_certificate = \"c\"\ntls_key = \"k\"\n";

@@ -4,7 +4,7 @@ use super::errors::ConfigError;
 use super::value::Keys;
 use crate::sandbox::SandboxMode;
 use crate::tls::TlsFiles;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -111,6 +111,13 @@ fn meet(one: SocketAddr, other: SocketAddr) -> bool {
 /// `shutdown_timeout`.
 pub(super) fn shutdown_timeout(keys: &mut Keys, default: Duration) -> Result<Duration, ConfigError> {
     keys.time("shutdown_timeout", Duration::from_millis(10)..=SHUTDOWN_MAX, default)
+}
+
+/// `forwarders`, as peers' addresses are compared.
+pub(super) fn forwarders(keys: &mut Keys) -> Result<Vec<IpAddr>, ConfigError> {
+    let all: Option<Vec<IpAddr>> =
+        keys.list("forwarders", "an address, such as \"192.0.2.1\", or a list of up to eight")?;
+    Ok(all.into_iter().flatten().map(|address| address.to_canonical()).collect())
 }
 
 /// `sandbox`.

@@ -33,7 +33,7 @@ impl Forwarder {
         let relays = relays.iter().map(|relay| relay.to_string().parse().unwrap()).collect();
         let (listener, address) = listening().await;
         let (stop, stopped) = oneshot::channel::<()>();
-        let config = ForwardConfig { relays, limits };
+        let config = ForwardConfig { relays, forwarders: Vec::new(), limits };
         let task = tokio::spawn(forward(listener, config, async { drop(stopped.await) }));
         Self { address, stop, task }
     }
@@ -311,7 +311,7 @@ async fn one_of_several_ways_in_leaves_places_to_the_others() {
     let (relay, address) = listening().await;
     let ((first, flooded), (second, quiet)) = (listening().await, listening().await);
     let limits = ForwardLimits { connections: 8, shutdown_timeout: SOON, ..ForwardLimits::default() };
-    let config = ForwardConfig { relays: vec![address.to_string().parse().unwrap()], limits };
+    let config = ForwardConfig { relays: vec![address.to_string().parse().unwrap()], forwarders: Vec::new(), limits };
     let (stop, stopped) = oneshot::channel::<()>();
     let listeners = Listeners::from(first).and_plain(second);
     let task = tokio::spawn(forward(listeners, config, async { drop(stopped.await) }));
@@ -342,7 +342,7 @@ async fn each_way_in_may_have_a_limit_of_its_own() {
         shutdown_timeout: SOON,
         ..ForwardLimits::default()
     };
-    let config = ForwardConfig { relays: vec![address.to_string().parse().unwrap()], limits };
+    let config = ForwardConfig { relays: vec![address.to_string().parse().unwrap()], forwarders: Vec::new(), limits };
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(forward(Listeners::from(first).and_plain(second), config, async { drop(stopped.await) }));
     let mut held = Vec::new();
