@@ -1,7 +1,7 @@
 //! The program: `init`, `serve`, signals.
 
 use crate::client::letter;
-use crate::process::{Running, SEAL_AT_ONCE, configured, initialised, path, program, run, today};
+use crate::process::{Running, SEAL_AT_ONCE, configured, day_of_letters, initialised, path, program, run, today};
 use chacha20::ChaCha20Rng;
 use cssr_proto::index::{Head, letter_genesis};
 use cssr_proto::request::Request;
@@ -11,7 +11,12 @@ use cssr_relay::store::{JournalConfig, JournalStore, Lives, Quotas, Store as _};
 use rand_core::SeedableRng as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
+use tokio::process::Command;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn init_makes_a_private_key_and_never_replaces_one() {
@@ -145,6 +150,40 @@ async fn the_address_is_told_on_standard_output_and_signals_end_the_relay_well()
         assert_eq!(relay.client().await.announcement.day, today());
         relay.stop(signal).await;
     }
+}
+
+/// As systemd's reload does, which does not know that it is still opening its store.
+#[tokio::test]
+async fn a_reload_does_not_end_a_relay_that_is_opening_its_store() {
+    let (folder, _, _) = configured("").await;
+    Running::start(folder.path(), &[]).await.kill().await;
+    // A million places in which nothing stands, and which are looked at one by one.
+    let journal = day_of_letters(&folder.path().join("data")).join("journal");
+    std::fs::File::options().write(true).open(journal).unwrap().set_len(16 << 30).unwrap();
+
+    let mut command = program();
+    command.args(["serve", "--config", path(folder.path())]).stdout(Stdio::piped());
+    let mut relay = command.spawn().unwrap();
+    let process = format!("/proc/{}", relay.id().unwrap());
+    while !catches_hangup(&process) {
+        assert!(relay.try_wait().unwrap().is_none(), "it has ended");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut said = BufReader::new(relay.stdout.take().unwrap()).lines();
+    assert!(timeout(Duration::from_millis(200), said.next_line()).await.is_err(), "it is opening its store");
+    let pid = relay.id().unwrap().to_string();
+    let kill = async |signal: &str| Command::new("kill").args([signal, pid.as_str()]).status().await.unwrap();
+    assert!(kill("-HUP").await.success());
+    let line = timeout(Duration::from_secs(120), said.next_line()).await.expect("it takes too long").unwrap();
+    assert!(line.is_some_and(|line| line.contains("ws://127.0.0.1:")), "it goes on, and listens");
+    assert!(kill("-TERM").await.success());
+    assert!(relay.wait().await.unwrap().success());
+}
+
+fn catches_hangup(process: &str) -> bool {
+    let status = std::fs::read_to_string(format!("{process}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & 1 == 1
 }
 
 #[tokio::test]
