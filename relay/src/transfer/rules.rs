@@ -14,7 +14,8 @@ use std::collections::HashSet;
 /// - statements ascend by shelf and name; days by kind and day, none after the latest one;
 /// - after a day its batches by number, then its envelopes by id: all that the batches list, and what waits;
 /// - batches follow each other and end no later than the head; where numbers are missing nothing is known;
-/// - an id occurs once. A letter cannot be burned; what waits cannot be lost.
+/// - an envelope comes once, though two batches may list it (one could not be read for a while, so its ids were listed again). A
+///   letter cannot be burned; what waits cannot be lost.
 #[derive(Default)]
 pub(super) struct Rules {
     outline: Option<Outline>,
@@ -109,9 +110,10 @@ impl Rules {
             && (batch.number() > 1 || first.follow(batch).is_ok())
             && batch.number() <= head.number()
             && (batch.number() < head.number() || batch.head() == head);
-        if !fits || !batch.ids().iter().all(|id| self.listed.insert(*id)) {
+        if !fits {
             return refuse("batches that do not fit together");
         }
+        self.listed.extend(batch.ids());
         self.last = Some(batch.head());
         Ok(())
     }

@@ -77,8 +77,10 @@ impl Heads {
         match files::write(disk, root, NAME, &[slot.as_slice(), &slot].concat()) {
             Ok(()) => begun.file = Some(disk.open(&root.join(NAME))?),
             Err(error) if is_full(&error) => {
+                // It may be the new one, if only its name could not be made to last.
+                let named = disk.sync_folder(root);
                 begun.file = existing(disk, root)?;
-                match begun.write_both(heads) {
+                match named.and_then(|()| begun.write_both(heads)) {
                     // Where that takes space, too. Sealing tries again.
                     Err(error) if is_full(&error) => begun.file = None,
                     other => other?,

@@ -6,7 +6,10 @@
 //!   seen, reading the journal again finds all of it.
 //! - The latest day is read first. Days of batches never decrease, so whatever is sealed meanwhile comes after the last
 //!   batch that was taken, and nothing is missing before it.
-//! - What was read is synced before it counts, so a batch that was seen is there after a crash of the relay too.
+//! - No batch is taken that `heads` does not know yet: what is written there, the disk has. What the system's memory has of a
+//!   batch may be all that there is of it, if a sync has failed.
+//! - What was read is synced before it counts, for a store of before, which has no `heads`: so a batch that was seen is there
+//!   after a crash of the relay too.
 //! - A chunk that is burned meanwhile has its mark before its record goes: what does not open and has a mark was burned.
 
 use super::super::transfer::{Content, Held, Listed, Outline, Source};
@@ -58,6 +61,8 @@ struct FamilyReader {
     known: Vec<(EnvelopeId, Spot)>,
     /// What is known of its batches from elsewhere.
     announced: Announced,
+    /// The number of the last batch that may be taken.
+    last: u64,
     /// What is to be taken from another day.
     elsewhere: BTreeMap<EnvelopeId, (VolumeId, Spot)>,
     /// Whether the journal was read a second time.
@@ -92,6 +97,7 @@ impl JournalReader {
         if !manifest.is_for(&config.relay) {
             return Err(OpenError::OtherKey);
         }
+        let is_written_down = extent != Extent::All && read.is_some();
         let [letters, chunks] = heads::known(read, &manifest);
         let mut announced = [letters, chunks].map(|head| Announced::by(&head));
         let mut ids: Vec<VolumeId> = manifest.families().collect();
@@ -103,8 +109,12 @@ impl JournalReader {
                 continue;
             }
             let [of_letters, of_chunks] = &mut announced;
-            let announced = if id.kind == Kind::Letter { of_letters } else { of_chunks };
-            match FamilyReader::open(&home, id, extent, announced)? {
+            let (announced, head) = match id.kind {
+                Kind::Letter => (of_letters, letters),
+                Kind::Chunk => (of_chunks, chunks),
+            };
+            let last = if is_written_down { head.number() } else { u64::MAX };
+            match FamilyReader::open(&home, id, extent, announced, last)? {
                 Some(family) => {
                     announced.learn(family.batches.first());
                     if !family.batches.is_empty() {
@@ -181,7 +191,13 @@ impl Source for JournalReader {
 
 impl FamilyReader {
     /// `None` for a family that has expired meanwhile.
-    fn open(home: &Home, id: VolumeId, extent: Extent, announced: &Announced) -> Result<Option<Self>, OpenError> {
+    fn open(
+        home: &Home,
+        id: VolumeId,
+        extent: Extent,
+        announced: &Announced,
+        last: u64,
+    ) -> Result<Option<Self>, OpenError> {
         let disk = &*home.disk;
         let key = match DayKey::load(disk, &home.keys, id).map_err(io("read a day's key"))? {
             Loaded::Key(key) => key,
@@ -195,12 +211,13 @@ impl FamilyReader {
         };
         let (scanned, again) = read(&files, extent, announced).map_err(io("read a journal"))?;
         let (announced, elsewhere) = (announced.clone(), BTreeMap::new());
-        let mut family = Self { files, batches: Vec::new(), known: Vec::new(), announced, elsewhere, again };
+        let mut family = Self { files, batches: Vec::new(), known: Vec::new(), announced, last, elsewhere, again };
         family.take(scanned.contents, extent);
         Ok(Some(family))
     }
 
-    fn take(&mut self, Contents { batches, mut known, .. }: Contents, extent: Extent) {
+    fn take(&mut self, Contents { mut batches, mut known, .. }: Contents, extent: Extent) {
+        batches.retain(|batch| batch.number() <= self.last);
         if extent != Extent::All {
             let listed: BTreeSet<&EnvelopeId> = batches.iter().flat_map(|batch| batch.ids()).collect();
             known.retain(|(id, _)| listed.contains(id));
@@ -304,8 +321,12 @@ fn take_one_of_each(families: &mut BTreeMap<VolumeId, FamilyReader>) -> io::Resu
         let copies = copies.iter().filter_map(|(id, of)| families.get(of)?.copy(*of, id).transpose());
         let copies = copies.collect::<io::Result<Vec<_>>>()?;
         let (Some(best), Some(at)) = (
-            copies.iter().max_by_key(|copy| (copy.spot.burned, copy.is_whole, copy.is_listed, copy.of.day)),
-            copies.iter().max_by_key(|copy| (copy.is_listed, copy.spot.burned, copy.is_whole, copy.of.day)),
+            copies
+                .iter()
+                .max_by_key(|copy| (copy.spot.burned, copy.is_whole, copy.is_listed, copy.of.day, copy.of.kind.byte())),
+            copies
+                .iter()
+                .max_by_key(|copy| (copy.is_listed, copy.spot.burned, copy.is_whole, copy.of.day, copy.of.kind.byte())),
         ) else {
             continue;
         };

@@ -331,7 +331,7 @@ impl Recovery<'_> {
             !place.burned && family.is_some_and(|family| record_of(family, place.number, &id).is_ok())
         };
         let is_waiting = |place: &Place| self.ledger.is_waiting(place.kind, place.day, &id);
-        places.sort_by_key(|place| (place.burned, is_whole(place), !is_waiting(place), place.day));
+        places.sort_by_key(|place| (place.burned, is_whole(place), !is_waiting(place), place.day, place.kind.byte()));
         let [other, kept] = places;
         // Without what a batch lists it would count as lost.
         let goes = other.kind == kept.kind && (other.kind == Kind::Chunk || is_waiting(&other));

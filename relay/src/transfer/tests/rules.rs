@@ -66,6 +66,31 @@ fn every_section_has_its_place() {
     }
 }
 
+/// Of which one could not be read for a while, so that what it lists was listed again.
+#[test]
+fn two_batches_may_list_one_id_of_which_the_envelope_comes_once() {
+    let genesis = first_head(Kind::Letter, &relay());
+    let first = Batch::new(&genesis, day(0), vec![id(1), id(2)]).unwrap();
+    let again = Batch::new(&first.head(), day(0), vec![id(1), id(3)]).unwrap();
+    let heads = [again.head(), first_head(Kind::Chunk, &relay())];
+    let mut ids = vec![id(1), id(2), id(3)];
+    ids.sort_unstable();
+    let sections = |ids: Vec<EnvelopeId>| {
+        let listed = [Section::Day(Kind::Letter, day(0)), Section::Batch(first.clone()), Section::Batch(again.clone())];
+        std::iter::once(Section::Outline(Outline { relay: relay(), latest: day(3), heads }))
+            .chain(listed)
+            .chain(ids.into_iter().map(|id| Section::Held(letter_of(id))))
+            .chain([Section::End(Hash([0; 32]))])
+            .collect::<Vec<_>>()
+    };
+    assert!(accepted(sections(ids.clone())));
+    for absent in 0..3 {
+        let mut fewer = ids.clone();
+        fewer.remove(absent);
+        assert!(!accepted(sections(fewer)));
+    }
+}
+
 #[test]
 fn what_cannot_be_is_refused() {
     let with = |at: usize, section: Section| {

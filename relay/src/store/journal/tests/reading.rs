@@ -5,10 +5,10 @@ use super::super::disk::{Disk, DiskFile, Lock};
 use super::super::reader::{Extent, JournalReader};
 use super::super::{JournalConfig, JournalStore};
 use super::power::{block_on, open};
-use super::sim::Sim;
+use super::sim::{Fault, Sim};
 use crate::store::conformance::{AMPLE, LIVES, burn_key, chunk, day, id, letter, relay_key, stored};
 use crate::store::transfer::{Content, Source as _};
-use crate::store::{Kind, Store as _};
+use crate::store::{Kind, Store as _, StoreError};
 use cssr_proto::Day;
 use std::fs::TryLockError;
 use std::io;
@@ -216,4 +216,27 @@ fn fits_together(step: usize, first: u64, filled: fn(&Sim, u64) -> JournalStore,
         block_on(store.expire(day(1), LIVES)).unwrap();
     }
     assert!(heads.len() > 1, "some see what happened, and some do not: {heads:?}");
+}
+
+/// The system's memory may have what the disk does not, and the relay gives its number to another batch after the next start.
+#[test]
+fn a_batch_of_which_the_sync_failed_is_in_no_backup() {
+    block_on(async {
+        for extent in [Extent::Listed, Extent::Heads] {
+            let sim = Sim::new(0);
+            let store = open(&sim, 0).unwrap();
+            stored(&store, letter(1, day(0))).await;
+            store.seal(Kind::Letter).await.unwrap();
+            stored(&store, letter(2, day(0))).await;
+            sim.fail(Some(Fault::BrokenSyncs(0, 1)));
+            assert!(matches!(store.seal(Kind::Letter).await, Err(StoreError::Failed(_))));
+            let config = JournalConfig { directory: "/store".into(), relay: relay_key(), quotas: AMPLE };
+            let reader = JournalReader::open_on(Arc::new(sim.clone()), &config, extent).unwrap();
+            assert_eq!(reader.outline().head(Kind::Letter).number(), 1, "{extent:?}");
+            if extent == Extent::Listed {
+                let listed = reader.listed(Kind::Letter, day(0)).unwrap();
+                assert_eq!((listed.batches.len(), listed.ids), (1, vec![id(1)]));
+            }
+        }
+    });
 }
