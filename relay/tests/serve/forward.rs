@@ -120,15 +120,19 @@ async fn a_session_goes_through_and_the_log_tells_nothing_about_anybody() {
     let file = folder.path().join("forward.toml");
     let (_, template, _) = run(&["forward", "--template"]).await;
     let lines = format!(
-        "{template}\nlisten = \"127.0.0.1:0\"\nrelays = [\"{dead}\", \"{}\"]\nfirst_timeout = \"200ms\"\nconnections = 4\n",
+        "{template}\nlisten = \"127.0.0.1:0\"\nrelays = [\"{dead}\", \"{}\"]\nfirst_timeout = \"200ms\"\nconnections = 4\n\
+         tls_listen = \"127.0.0.1:0\"\ntls_certificate = \"certificate.pem\"\ntls_key = \"key.pem\"\n",
         rig.address
     );
     std::fs::write(&file, lines).unwrap();
+    let authority = Authority::new();
+    authority.issue().write(folder.path());
     let (output, _, err) = run(&["check-config", "--forward", "--config", path(&file)]).await;
     assert!(output.status.success(), "{err}");
 
-    let forwarder = Running::run(&["forward", "--config", path(&file), "--log", "trace"], 0).await;
-    let mut ports = vec![dead.port(), rig.address.port(), forwarder.address.port()];
+    let forwarder = Running::run(&["forward", "--config", path(&file), "--log", "trace"], 1).await;
+    let with_tls: SocketAddr = forwarder.others[0].split_once("://").unwrap().1.parse().unwrap();
+    let mut ports = vec![dead.port(), rig.address.port(), forwarder.address.port(), with_tls.port()];
     let mut client = forwarder.client().await;
     ports.push(client.socket.get_ref().local_addr().unwrap().port());
     assert_eq!(client.ask(letter(1)).await, Response::Posted);
@@ -139,6 +143,19 @@ async fn a_session_goes_through_and_the_log_tells_nothing_about_anybody() {
     nonsense.write_all(b"GET /secret HTTP/1.1\r\n\r\n").await.unwrap();
     ends(&mut nonsense).await;
     ends(&mut silent).await;
+    // No TLS where it is spoken, TLS that does not trust this one, and one who leaves without a word.
+    let mut plain = TcpStream::connect(with_tls).await.unwrap();
+    ports.push(plain.local_addr().unwrap().port());
+    plain.write_all(b"GET /secret HTTP/1.1\r\n\r\n").await.unwrap();
+    ends(&mut plain).await;
+    assert!(tls(with_tls, &Authority::new().trust()).await.is_err());
+    let over_tls = Client::over(tls(with_tls, &authority.trust()).await.unwrap()).await.unwrap();
+    let abrupt = forwarder.client().await;
+    for socket in [over_tls.socket.get_ref().get_ref().0, abrupt.socket.get_ref()] {
+        ports.push(socket.local_addr().unwrap().port());
+        rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO)).unwrap();
+    }
+    drop((over_tls, abrupt));
     let mut held = Vec::new();
     for _ in 0..6 {
         held.push(TcpStream::connect(forwarder.address).await.unwrap());
@@ -147,7 +164,9 @@ async fn a_session_goes_through_and_the_log_tells_nothing_about_anybody() {
         ports.push(stream.local_addr().unwrap().port());
         ends(stream).await;
     }
-    drop(client);
+    // And a relay that goes away under its clients.
+    rig.stop().await;
+    client.ends().await;
     let log = forwarder.stop("-TERM").await;
     assert!(log.contains("a relay cannot be reached relay=1") && log.contains("turned_away="), "{log}");
     assert!(!log.contains("127.0.0.1") && !log.contains("secret"), "{log}");
